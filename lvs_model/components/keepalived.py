@@ -1,0 +1,170 @@
+"""keepalived on a director: the VRRP election and the health-checked virtual services.
+
+Sources: keepalived.conf(5) of 2.2.7 (Debian 12) and 2.3.3 (Debian 13), RFC 5798.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lvs_model.document import Cluster
+from lvs_model.inventory import Host, Inventory
+from lvs_model.parts import Action, Health, Part, Validation
+from lvs_model.relations import real_server_network
+from lvs_model.render import render
+from lvs_model.vrrp import orderly_takeover_s
+
+_COMPONENT = "keepalived"
+_UNIT = "keepalived.service"
+_CONFIGURATION = "/etc/keepalived/keepalived.conf"
+_LEAVE = "/usr/local/lib/lvs-toolkit/keepalived-leave"
+_RELEASE = "/usr/local/lib/lvs-toolkit/keepalived-release"
+
+
+def failback_delay_s(cluster: Cluster) -> float:
+    """Seconds that a returning director waits before it takes its role back.
+
+    Without a given one: until every check has had its first result, so that it does not take over
+    with an empty table.
+    """
+    if cluster.failover.failback_delay is not None:
+        return cluster.failover.failback_delay
+    return max(service.check.first_result_s for service in cluster.services)
+
+
+def director(
+    cluster: Cluster, host: Host, inventory: Inventory, router_id: int, priorities: dict[str, int]
+) -> Part:
+    """A director's keepalived."""
+    context = _context(cluster, host, inventory, router_id, priorities)
+    part = Part(
+        component=_COMPONENT,
+        packages=["keepalived"],
+        files=[
+            render(_COMPONENT, _CONFIGURATION, context, mode="0640"),
+            render(_COMPONENT, "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf", context),
+            render(_COMPONENT, _LEAVE, context, mode="0755"),
+            render(_COMPONENT, _RELEASE, context, mode="0755"),
+        ],
+        units=[_UNIT],
+    )
+    drop_in = part.path_of("lvs-toolkit.conf")
+    part.validate = [
+        Validation(
+            "keepalived accepts its configuration",
+            # A process namespace of its own: keepalived 2.2.7 kills its own process group after -t
+            # as root where script_user is not root (lvs.md, chapter 2).
+            ("unshare", "--pid", "--fork", "keepalived", "-t", "-f", "{stage}" + _CONFIGURATION),
+            (_CONFIGURATION,),
+        )
+    ]
+    part.actions = [
+        Action(
+            "Read the units anew", ("systemctl", "daemon-reload"), on=(drop_in,), heals=frozenset({"reload"})
+        ),
+        Action(
+            "Start keepalived at boot",
+            ("systemctl", "enable", _UNIT),
+            on=(drop_in,),
+            heals=frozenset({f"enabled {_UNIT}"}),
+        ),
+        # Starts it where it does not run; a running one only reads its configuration anew.
+        Action(
+            "Reload keepalived, or start it",
+            ("systemctl", "reload-or-restart", _UNIT),
+            on=(_CONFIGURATION,),
+            heals=frozenset({f"active {_UNIT}"}),
+        ),
+    ]
+    part.health = [Health("keepalived runs", ("systemctl", "is-active", "--quiet", _UNIT), 10, 0.5)]
+    return part
+
+
+def _context(
+    cluster: Cluster, host: Host, inventory: Inventory, router_id: int, priorities: dict[str, int]
+) -> dict[str, Any]:
+    """Everything the templates print: all decisions are made here."""
+    failover = cluster.failover
+    network = cluster.networks[failover.network]
+    vips = cluster_vips(cluster)
+    instance = f"VI_{cluster.name}"
+    sync = cluster.connection_sync
+    return {
+        "cluster": cluster.name,
+        "host": host.name,
+        "instance": instance,
+        "interface": host.interface_on(cluster, failover.network),
+        "router_id": router_id,
+        "priority": priorities[host.name],
+        "advert_interval": _number(failover.advert_interval),
+        "source": str(host.address_in(network)),
+        "peers": [
+            str(peer.address_in(network)) for peer in inventory.directors(cluster) if peer.name != host.name
+        ],
+        "failback": failover.failback,
+        "failback_delay": _number(failback_delay_s(cluster)),
+        # VRRP compares the address lists of both ends: one stable anchor in the adverts, the others
+        # outside, so that VIPs can come and go without a moment of two masters (lvs.md, chapter 2).
+        "anchor": vips[0],
+        "excluded": vips[1:],
+        "vips": vips,
+        # One id a sync group (0 to 255); the router id is unique on the segment already.
+        "sync": {"interface": host.interface_on(cluster, sync.network), "id": router_id} if sync else None,
+        "demote_file": "/run/lvs-toolkit/demote",
+        "leave": _LEAVE,
+        # Seconds that the table outlives the VIPs on an orderly stop: until the slowest peer has
+        # announced itself, and the adverts' jitter.
+        "linger": _number(orderly_takeover_s(failover.advert_interval, min(priorities.values())) + 0.5),
+        "release": _RELEASE,
+        "virtual_servers": [
+            {
+                "service": service.name,
+                "vip": str(vip),
+                "port": port,
+                "protocol": service.protocol.upper(),
+                "scheduler": service.scheduler,
+                "method": service.forwarding.upper(),
+                "interval": _number(service.check.interval),
+                "real_servers": [
+                    {
+                        "name": server.name,
+                        "address": server_address(cluster, server),
+                        "weight": inventory.pool_weights(service.pool)[server.name],
+                        "check": {
+                            "keyword": {"http": "HTTP_GET", "tcp": "TCP_CHECK"}[service.check.type],
+                            "http": service.check.type == "http",
+                            "path": service.check.path,
+                            "status": service.check.status,
+                            "virtual_host": service.check.virtual_host,
+                            "port": service.check.port or port,
+                            "timeout": _number(service.check.timeout),
+                            "retries": service.check.retries,
+                            "retry_delay": _number(service.check.retry_delay),
+                        },
+                    }
+                    for server in inventory.pool(service.pool)
+                ],
+            }
+            for service in cluster.services
+            for vip in service.vips
+            for port in service.ports
+        ],
+    }
+
+
+def cluster_vips(cluster: Cluster) -> list[str]:
+    """The VIPs of all services, each once, in the document's order."""
+    return list(dict.fromkeys(str(vip) for service in cluster.services for vip in service.vips))
+
+
+def server_address(cluster: Cluster, server: Host) -> str:
+    """The RIP: the address at which the directors reach a real server."""
+    network = real_server_network(cluster, server)
+    if network is None:  # relations.py has refused this before
+        raise ValueError(f"real server {server.name} has no address in reach of the directors")
+    return str(server.address_in(cluster.networks[network]))
+
+
+def _number(value: float) -> str:
+    """A number as configuration files have it: no trailing zeros, no exponent."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,117 @@
+"""The inventory as the model sees it: clusters and hosts, validated, with every problem collected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import Any
+
+from pydantic import ValidationError
+
+from lvs_model.document import Cluster, HostVariables, Network, problems_of
+from lvs_model.problems import Problem
+
+HOST_VARIABLES = tuple(HostVariables.model_fields)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host of the inventory with its own ``lvs_*`` variables."""
+
+    name: str
+    variables: HostVariables
+
+    def address_in(self, network: Network) -> IPv4Address | None:
+        """The host's first address in a network's subnets, or None."""
+        for address in self.variables.lvs_addresses:
+            if any(address in subnet for subnet in network.subnets):
+                return address
+        return None
+
+    def interface_on(self, cluster: Cluster, network: str) -> str:
+        """The host's interface on a network of the cluster."""
+        return self.variables.lvs_interfaces.get(network, cluster.networks[network].interface)
+
+
+@dataclass
+class Inventory:
+    """All clusters and hosts of an inventory.
+
+    ``groups`` maps a group's name to its hosts' names in inventory order; ``probes`` are the hosts
+    that stand for clients.
+    """
+
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    hosts: dict[str, Host] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def probes(self) -> list[str]:
+        """Hosts of the group ``probes``: clients, from which verify sends its requests."""
+        return self.groups.get("probes", [])
+
+    def directors(self, cluster: Cluster) -> list[Host]:
+        """The cluster's directors in order of preference."""
+        return [self.hosts[name] for name in self.groups.get(cluster.directors, []) if name in self.hosts]
+
+    def pool(self, group: str) -> list[Host]:
+        """The real servers of a pool in inventory order, without the disabled ones."""
+        hosts = [self.hosts[name] for name in self.groups.get(group, []) if name in self.hosts]
+        return [host for host in hosts if host.variables.lvs_state != "disabled"]
+
+    def pool_weights(self, group: str) -> dict[str, int]:
+        """IPVS weight by real server of a pool; drained ones have 0."""
+        return {
+            host.name: 0 if host.variables.lvs_state == "drained" else host.variables.lvs_weight
+            for host in self.pool(group)
+        }
+
+
+def read_inventory(
+    hostvars: dict[str, dict[str, Any]], groups: dict[str, list[str]]
+) -> tuple[Inventory, list[Problem]]:
+    """Validate every document and every host's variables.
+
+    ``hostvars`` gives by host the variables ``lvs_cluster`` and :data:`HOST_VARIABLES` where set.
+    Returns what is valid and all problems; with any problem the inventory is incomplete and only good
+    for finding more of them.
+    """
+    problems: list[Problem] = []
+    inventory = Inventory(groups={name: list(hosts) for name, hosts in groups.items()})
+    for document in _documents(hostvars):
+        root = f"lvs_cluster[{document['name']}]" if _named(document) else "lvs_cluster"
+        try:
+            cluster = Cluster.model_validate(document)
+        except ValidationError as error:
+            problems += problems_of(error, root, Cluster)
+            continue
+        if cluster.name in inventory.clusters:
+            problems.append(
+                Problem(root, "two different clusters have this name", "give one of them another name")
+            )
+        inventory.clusters[cluster.name] = cluster
+    for name, variables in hostvars.items():
+        own = {key: variables[key] for key in HOST_VARIABLES if key in variables}
+        try:
+            inventory.hosts[name] = Host(name, HostVariables.model_validate(own))
+        except ValidationError as error:
+            problems += problems_of(error, f"host {name}", HostVariables)
+    if not inventory.clusters and not problems:
+        problems.append(
+            Problem("lvs_cluster", "no host of the inventory has this variable", "describe a cluster in it")
+        )
+    return inventory, problems
+
+
+def _named(document: object) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("name"), str)
+
+
+def _documents(hostvars: dict[str, dict[str, Any]]) -> list[Any]:
+    """The different cluster documents: the hosts of one cluster all carry the same one."""
+    documents: list[Any] = []
+    for variables in hostvars.values():
+        document = variables.get("lvs_cluster")
+        if document is not None and document not in documents:
+            documents.append(document)
+    return documents

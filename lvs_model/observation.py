@@ -1,0 +1,111 @@
+"""What lvs_facts saw on a host, parsed: raw text becomes the questions that comparisons ask."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lvs_model.ipvs_table import Table, parse_table
+from lvs_model.keepalived_view import parse_checker_dump
+
+# ARP and VIPs: the label of addresses that lvs-real-server.service holds on lo.
+LABEL = "lo:lvs"
+
+
+@dataclass
+class Observation:
+    """One host as observed; ``raw`` is the return value ``observation`` of lvs_facts."""
+
+    host: str
+    raw: dict[str, Any]
+
+    @cached_property
+    def os(self) -> tuple[str, str]:
+        """The system's id and version, such as ("debian", "13") (os-release(5))."""
+        fields = dict(
+            line.split("=", 1) for line in (self.raw.get("os_release") or "").splitlines() if "=" in line
+        )
+        values = {key: "".join(shlex.split(value)) for key, value in fields.items()}
+        return values.get("ID", "unknown"), values.get("VERSION_ID", "unknown")
+
+    @cached_property
+    def _links(self) -> list[dict[str, Any]]:
+        links: list[dict[str, Any]] = json.loads(self.raw.get("addresses") or "[]")
+        return links
+
+    @cached_property
+    def interfaces(self) -> set[str]:
+        """Names of the host's interfaces."""
+        return {link["ifname"] for link in self._links}
+
+    def mac(self, interface: str) -> str | None:
+        """The hardware address of an interface, lower case, or None."""
+        return next((link.get("address") for link in self._links if link["ifname"] == interface), None)
+
+    @cached_property
+    def macs(self) -> set[str]:
+        """All hardware addresses of the host."""
+        return {link["address"] for link in self._links if "address" in link}
+
+    @cached_property
+    def addresses(self) -> dict[str, str]:
+        """Interface by IPv4 address; addresses on lo are in :attr:`labelled` and :attr:`on_lo`."""
+        return {
+            entry["local"]: link["ifname"]
+            for link in self._links
+            if link["ifname"] != "lo"
+            for entry in link.get("addr_info", [])
+            if entry.get("family") == "inet"
+        }
+
+    @cached_property
+    def on_lo(self) -> dict[str, str]:
+        """Label by IPv4 address on lo."""
+        return {
+            entry["local"]: entry.get("label", "")
+            for link in self._links
+            if link["ifname"] == "lo"
+            for entry in link.get("addr_info", [])
+            if entry.get("family") == "inet"
+        }
+
+    @cached_property
+    def labelled(self) -> set[str]:
+        """Addresses on lo that belong to the toolkit."""
+        return {address for address, label in self.on_lo.items() if label == LABEL}
+
+    def module(self, name: str) -> str:
+        """State of a kernel module: loaded, builtin, available or missing."""
+        return str(self.raw["modules"].get(name, "missing"))
+
+    def unit(self, name: str) -> dict[str, str]:
+        """Properties of a systemd unit, empty where unknown."""
+        return self.raw["units"].get(name) or {}
+
+    @cached_property
+    def table(self) -> Table:
+        """The kernel's IPVS table; empty without IPVS. Raises ValueError if it cannot be read."""
+        return parse_table(self.raw["ipvs"].get("table") or "")
+
+    @cached_property
+    def checkers(self) -> dict[tuple[str, str], dict[str, bool]] | None:
+        """keepalived's view of its real servers: {(service key, address:port): {alive, checked}}.
+
+        None where keepalived does not run or did not tell.
+        """
+        text = (self.raw.get("keepalived") or {}).get("data")
+        return parse_checker_dump(text) if text else None
+
+    def arp(self, address: str) -> set[str]:
+        """Hardware addresses that answered this host's ARP request for an address."""
+        for entry in self.raw.get("arp") or []:
+            if entry["address"] == address:
+                return {mac.lower() for mac in entry.get("macs") or []}
+        return set()
+
+    def owns(self, vip: str) -> bool:
+        """Whether the host has a VIP on an interface other than lo."""
+        return vip in self.addresses

@@ -1,0 +1,115 @@
+"""Parts: what one component (a role's concern) asks of one host.
+
+A host's plan is the merger of its parts; ``components/`` has one module per role that makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class File:
+    """A managed file in its final bytes."""
+
+    path: str
+    content: str
+    mode: str = "0644"
+
+    def as_argument(self) -> dict[str, Any]:
+        """The file as `config_set` takes it."""
+        return {"path": self.path, "content": self.content, "mode": self.mode}
+
+
+@dataclass(frozen=True)
+class Action:
+    """A command that makes files take effect, and that heals what drifted without them.
+
+    ``on`` are the files whose change triggers it. ``heals`` are kinds of drift (compare.py) for which
+    it runs although no file changed.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    on: tuple[str, ...] = ()
+    heals: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A daemon's own checker; ``{stage}`` in ``argv`` is where the staged files lie."""
+
+    name: str
+    argv: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Health:
+    """A command that must succeed within ``retries`` x ``delay`` seconds after a change."""
+
+    name: str
+    argv: tuple[str, ...]
+    retries: int
+    delay: float
+
+
+@dataclass
+class Part:
+    """All that one component asks of one host.
+
+    ``sysctls`` are by name in slash form (``net/ipv4/vs/conntrack``), which also holds interfaces with
+    dots. ``labelled`` are addresses that a unit of the toolkit's own holds on ``lo``. ``ipvs`` is the
+    kernel table in the shape of ipvs_table.Table.
+    """
+
+    component: str
+    packages: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
+    sysctls: dict[str, str] = field(default_factory=dict)
+    files: list[File] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
+    validate: list[Validation] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    health: list[Health] = field(default_factory=list)
+    labelled: list[str] = field(default_factory=list)
+
+    def path_of(self, suffix: str) -> str:
+        """The path of the part's one file that ends so."""
+        (path,) = (file.path for file in self.files if file.path.endswith(suffix))
+        return path
+
+
+def merge(parts: Iterable[Part]) -> dict[str, Any]:
+    """One host's parts as plain data, in the order of the parts."""
+    parts = list(parts)
+    return {
+        "packages": {part.component: part.packages for part in parts},
+        "modules": sorted({module for part in parts for module in part.modules}),
+        "sysctls": {name: value for part in parts for name, value in part.sysctls.items()},
+        "units": [unit for part in parts for unit in part.units],
+        "labelled": [address for part in parts for address in part.labelled],
+        "files": [file.as_argument() for part in parts for file in part.files],
+        "validate": [
+            {"name": check.name, "argv": list(check.argv), "paths": list(check.paths)}
+            for part in parts
+            for check in part.validate
+        ],
+        "actions": [
+            {
+                "name": action.name,
+                "argv": list(action.argv),
+                "on": list(action.on),
+                "heals": sorted(action.heals),
+            }
+            for part in parts
+            for action in part.actions
+        ],
+        "health": [
+            {"name": one.name, "argv": list(one.argv), "retries": one.retries, "delay": one.delay}
+            for part in parts
+            for one in part.health
+        ],
+    }

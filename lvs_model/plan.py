@@ -1,0 +1,208 @@
+"""Compiles the inventory into the plan: what every host must look like, down to its files' bytes.
+
+The plan is plain data (it travels as an Ansible fact)::
+
+    {"clusters": {name: {...}},        # what the cluster is: for people, verify and comparisons
+     "hosts": {name: {"cluster", "role", "observe", "transaction parts" ...}},
+     "probes": {name: {"requests": [...], "arp": [...]}}}
+
+No host is contacted, and the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lvs_model.components import ipvs, keepalived, real_server
+from lvs_model.document import Cluster, Service
+from lvs_model.inventory import Host, Inventory, read_inventory
+from lvs_model.parts import Part, merge
+from lvs_model.problems import ModelError, Problem
+from lvs_model.relations import check_relations
+from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s, priorities, router_ids
+from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
+
+
+def compile_plan(hostvars: dict[str, dict[str, Any]], groups: dict[str, list[str]]) -> dict[str, Any]:
+    """Validate everything and compile the plan of all clusters of the inventory.
+
+    ``hostvars`` gives each host's ``lvs_*`` variables as plain data, ``groups`` each group's hosts in
+    inventory order. Raises ModelError with every problem found.
+    """
+    inventory, problems = read_inventory(hostvars, groups)
+    if not problems:
+        problems = check_relations(inventory)
+    if problems:
+        raise ModelError(problems)
+    ids = router_ids(
+        {
+            name: (cluster.networks[cluster.failover.network].segment_name, cluster.failover.router_id)
+            for name, cluster in inventory.clusters.items()
+        }
+    )
+    plan: dict[str, Any] = {"clusters": {}, "hosts": {}, "probes": {}}
+    for name, cluster in inventory.clusters.items():
+        _add_cluster(plan, cluster, inventory, ids[name])
+    return plan
+
+
+def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, router_id: int) -> None:
+    directors = inventory.directors(cluster)
+    order = priorities(
+        [host.name for host in directors],
+        {host.name: host.variables.lvs_priority for host in directors if host.variables.lvs_priority},
+    )
+    services = [_service(cluster, service, inventory) for service in cluster.services]
+    plan["clusters"][cluster.name] = {
+        "directors": order,
+        "router_id": router_id,
+        "vips": keepalived.cluster_vips(cluster),
+        "services": services,
+        "failback": cluster.failover.failback,
+        "failover_s": _failover_times(cluster, order),
+        "gate_s": max(service.check.first_result_s for service in cluster.services),
+    }
+    for host in directors:
+        parts = [ipvs.director(cluster), keepalived.director(cluster, host, inventory, router_id, order)]
+        plan["hosts"][host.name] = _host(cluster, host, "director", parts) | {"ipvs": _table(services)}
+    for host, vips in _real_servers(cluster, inventory):
+        parts = [real_server.real_server(cluster, host, vips)]
+        plan["hosts"][host.name] = _host(cluster, host, "real_server", parts)
+    _add_probes(plan, cluster, inventory, services)
+
+
+def _failover_times(cluster: Cluster, order: dict[str, int]) -> dict[str, float] | None:
+    """Theoretical takeover times in seconds by the second director; None when there is none."""
+    if len(order) < 2:
+        return None
+    second = sorted(order.values(), reverse=True)[1]
+    best, worst = crash_takeover_s(cluster.failover.advert_interval, second)
+    orderly = orderly_takeover_s(cluster.failover.advert_interval, second)
+    return {"crash_best": best, "crash_worst": worst, "orderly": orderly}
+
+
+def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[str, Any]:
+    weights = inventory.pool_weights(service.pool)
+    shares = expected_shares(service.scheduler, weights)
+    return {
+        "name": service.name,
+        "vips": [str(vip) for vip in service.vips],
+        "ports": service.ports,
+        "protocol": service.protocol,
+        "scheduler": service.scheduler,
+        "forwarding": service.forwarding,
+        "min_servers": service.min_servers,
+        "split_provable": service.scheduler in ROUND_ROBIN and service.probe.header is not None,
+        "real_servers": [
+            {
+                "name": host.name,
+                "address": keepalived.server_address(cluster, host),
+                "weight": weights[host.name],
+                "share": None if shares is None else float(shares[host.name]),
+            }
+            for host in inventory.pool(service.pool)
+        ],
+        "requests": whole_rounds(service.scheduler, weights, service.probe.requests),
+        "probe": service.probe.model_dump(mode="json"),
+        "check": service.check.type,
+    }
+
+
+def _table(services: list[dict[str, Any]]) -> dict[str, Any]:
+    """The IPVS table of a director; compare.py reads it into ipvs_table.Table."""
+    return {
+        f"{service['protocol'].upper()} {vip}:{port}": {
+            "scheduler": service["scheduler"],
+            "servers": {
+                f"{server['address']}:{port}": {"weight": server["weight"], "method": service["forwarding"]}
+                for server in service["real_servers"]
+            },
+        }
+        for service in services
+        for vip in service["vips"]
+        for port in service["ports"]
+    }
+
+
+def _real_servers(cluster: Cluster, inventory: Inventory) -> list[tuple[Host, list[str]]]:
+    """Every real server of the cluster with the VIPs of the services whose pools it is in."""
+    hosts: dict[str, Host] = {}
+    vips: dict[str, list[str]] = {}
+    for service in cluster.services:
+        for host in inventory.pool(service.pool):
+            hosts[host.name] = host
+            own = vips.setdefault(host.name, [])
+            own += [str(vip) for vip in service.vips if str(vip) not in own]
+    return [(hosts[name], vips[name]) for name in hosts]
+
+
+def _host(cluster: Cluster, host: Host, role: str, parts: list[Part]) -> dict[str, Any]:
+    merged = merge(parts)
+    interface = host.interface_on(cluster, cluster.failover.network)
+    merged |= {
+        "cluster": cluster.name,
+        "role": role,
+        "addresses": [str(address) for address in host.variables.lvs_addresses],
+        "interfaces": sorted(
+            {
+                host.interface_on(cluster, name)
+                for name, network in cluster.networks.items()
+                if host.address_in(network) is not None
+            }
+        ),
+        # The arguments of lvs_facts: all that compare.py will ask about this host.
+        "observe": {
+            # python3-apt is what Ansible's apt module needs to predict anything in check mode.
+            "packages": ["python3-apt", *(name for part in parts for name in part.packages)],
+            "units": [unit for part in parts for unit in part.units],
+            "modules": merged["modules"],
+            "sysctls": list(merged["sysctls"]),
+            "files": [file["path"] for file in merged["files"]],
+            "keepalived": role == "director",
+            "arp": [
+                {"interface": interface, "address": vip, "source": str(source)}
+                for vip in keepalived.cluster_vips(cluster)
+                if (source := host.address_in(cluster.networks[cluster.failover.network])) is not None
+            ]
+            if role == "director"
+            else [],
+        },
+    }
+    return merged
+
+
+def _add_probes(
+    plan: dict[str, Any], cluster: Cluster, inventory: Inventory, services: list[dict[str, Any]]
+) -> None:
+    """The requests that clients send: the first probe host of the inventory asks for every service."""
+    for name in inventory.probes[:1]:
+        probe = plan["probes"].setdefault(name, {"requests": [], "arp": []})
+        for service in services:
+            options = service["probe"]
+            for vip in service["vips"]:
+                for port in service["ports"]:
+                    probe["requests"].append(
+                        {
+                            "name": f"{cluster.name}/{service['name']} {vip}:{port}",
+                            "address": vip,
+                            "port": port,
+                            "protocol": service["check"],
+                            "path": options["path"],
+                            "host": options["virtual_host"],
+                            "status": [options["status"]],
+                            "header": options["header"],
+                            "identify": "header" if options["header"] else "none",
+                            "count": service["requests"],
+                            "timeout": 5,
+                        }
+                    )
+
+
+def plan_or_problem(plan: dict[str, Any], host: str) -> dict[str, Any]:
+    """A host's part of the plan; raises ModelError for a host that has none."""
+    try:
+        found: dict[str, Any] = plan["hosts"][host]
+    except KeyError:
+        problem = Problem(f"host {host}", "it has no part in the plan", "name a director or real server")
+        raise ModelError([problem]) from None
+    return found
