@@ -1,0 +1,215 @@
+#!/usr/bin/python
+"""Ansible module: read in one remote execution all that matters on a node of an LVS cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lvs_facts
+short_description: Read the state of a node of an LVS cluster
+description:
+  - Reads everything that the toolkit compares with its plan in one remote execution and with as few commands
+    as possible, as raw text. C(lvs_model) parses it on the controller.
+  - Changes nothing, so it runs in check mode too. A dump that keepalived writes when asked is removed.
+  - What is missing on the node is null, never an error. Unexpected failures are lines in RV(problems).
+author: The LVS cluster toolkit
+options:
+  packages:
+    description: Debian packages whose installed version is wanted.
+    type: list
+    elements: str
+    default: []
+  units:
+    description: systemd units whose state is wanted, with their suffix.
+    type: list
+    elements: str
+    default: []
+  modules:
+    description: Kernel modules whose state is wanted.
+    type: list
+    elements: str
+    default: []
+  sysctls:
+    description:
+      - Kernel settings whose value is wanted, written with dots or with slashes as in sysctl.d(5).
+      - An interface name with a dot in it needs V(net/ipv4/conf/bond0.120/arp_ignore)
+        or V(net.ipv4.conf.bond0/120.arp_ignore).
+    type: list
+    elements: str
+    default: []
+  files:
+    description: Absolute paths of files whose digest and attributes are wanted. Links are followed.
+    type: list
+    elements: str
+    default: []
+  arp:
+    description:
+      - IPv4 addresses to ask for by ARP, all at once. Each is asked for twice, and answers are collected for
+        0.6 seconds. Needs root.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      interface:
+        description: Interface that the request leaves by.
+        type: str
+        required: true
+      address:
+        description: Address to ask for.
+        type: str
+        required: true
+      source:
+        description:
+          - The sender's address in the request, which decides what C(arp_filter) and C(arp_ignore=2) answer.
+          - By default the interface's own address, as a client would have it.
+        type: str
+  keepalived:
+    description:
+      - Whether to ask the running keepalived for its own view, by a signal to its children.
+      - Waits at most 1.5 seconds for the answer. Needs root.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: Runs as usual, since it only reads.
+"""
+
+EXAMPLES = r"""
+- name: Observe a director
+  lvs_facts:
+    packages: [keepalived, ipvsadm]
+    units: [keepalived.service]
+    modules: [ip_vs, ip_vs_wrr]
+    sysctls: [net.ipv4.vs.conntrack, net/ipv4/conf/bond0.120/arp_ignore]
+    files: [/etc/keepalived/keepalived.conf]
+    keepalived: true
+  register: __observed
+
+- name: See who answers for the VIP
+  lvs_facts:
+    arp:
+      - {interface: eth0, address: 192.0.2.10}
+"""
+
+RETURN = r"""
+observation:
+  description: What was read. Anything missing on the node is null.
+  returned: always
+  type: dict
+  contains:
+    schema: {type: int, description: Version of this structure., sample: 1}
+    os_release: {type: str, description: Text of C(/etc/os-release).}
+    kernel: {type: str, description: Release of the running kernel., sample: 6.12.48+deb13-amd64}
+    machine: {type: str, description: Hardware name of C(uname -m)., sample: x86_64}
+    hostname: {type: str, description: Name of C(uname -n)., sample: lb1}
+    cpus: {type: int, description: Number of CPUs., sample: 4}
+    memory_kib: {type: int, description: Memory in KiB., sample: 4028452}
+    boot_id: {type: str, description: The kernel's random id of this boot.}
+    uptime_s: {type: float, description: Seconds since boot., sample: 86400.25}
+    packages:
+      description: Version by package, null if it is not fully installed.
+      type: dict
+      sample: {keepalived: "1:2.3.3-1", ipvsadm: null}
+    units:
+      description:
+        - Properties by unit, as the texts of C(systemctl show). A property that the unit lacks is null, and
+          so is the whole unit without systemd. An unknown unit has the LoadState C(not-found).
+      type: dict
+      sample:
+        keepalived.service:
+          {ActiveState: active, SubState: running, UnitFileState: enabled, LoadState: loaded, MainPID: "812",
+          NRestarts: "0", ActiveEnterTimestampMonotonic: "5120045", NeedDaemonReload: "no"}
+    modules:
+      description: One of loaded, builtin, available, missing by module.
+      type: dict
+      sample: {ip_vs: loaded}
+    sysctls:
+      description: Value by name as it was asked for, as the kernel prints it; null where there is none.
+      type: dict
+      sample: {net.ipv4.vs.conntrack: "0"}
+    files:
+      description: Digest and attributes by path; null where nothing is. The digest of a directory is null.
+      type: dict
+      sample: {/etc/hosts: {sha256: e3b0…, mode: "0644", owner: root, group: root, size: 0}}
+    addresses: {type: str, description: JSON text of C(ip -j address).}
+    ipvs:
+      description:
+        - The kernel's IPVS. Its commands run only if the kernel part is there.
+        - C(proc) is the first line of C(/proc/net/ip_vs), C(table) the text of C(ipvsadm -Sn), C(daemons)
+          that of C(ipvsadm -ln --daemon), C(conn_tab_bits) the module's parameter.
+      type: dict
+    nft: {type: str, description: Always null for now.}
+    arp:
+      description:
+        - One entry for each question, in its order, with C(interface), C(address) and C(source). C(macs) has
+          the distinct MACs that answered, sorted. C(skipped) tells why nothing was asked, else it is null.
+      type: list
+      elements: dict
+      sample:
+        - {interface: eth0, address: 192.0.2.10, source: 192.0.2.12, macs: ["52:54:00:00:00:0b"],
+           skipped: null}
+    keepalived:
+      description:
+        - Null unless it was asked for. The process ids C(main), C(vrrp) and C(checker), and as text the VRRP
+          state C(json) and the checkers' dump C(data); each is null if that process does not run or answer.
+      type: dict
+problems:
+  description: What went wrong unexpectedly, one line each. Also part of RV(observation).
+  returned: always
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils import lvs_arp, lvs_host, lvs_keepalived
+from ansible.module_utils.basic import AnsibleModule
+
+SCHEMA = 1
+_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Read everything that is wanted (the module's arguments) and return the observation."""
+    observation: dict[str, Any] = {"schema": SCHEMA, **lvs_host.system(host)}
+    for part in ("packages", "units", "modules", "sysctls", "files"):
+        observation[part] = getattr(lvs_host, part)(host, wanted[part])
+    observation["addresses"] = host.output(["ip", "-j", "address"])
+    observation["ipvs"] = lvs_host.ipvs(host)
+    observation["nft"] = None
+    observation["arp"] = lvs_arp.who_has(wanted["arp"])
+    observation["keepalived"] = (
+        lvs_keepalived.view(host.problems, host.root) if wanted["keepalived"] else None
+    )
+    observation["problems"] = host.problems
+    return observation
+
+
+def main() -> None:
+    """Run the module."""
+    names = {"type": "list", "elements": "str", "default": []}
+    question = {
+        "interface": {"type": "str", "required": True},
+        "address": {"type": "str", "required": True},
+        "source": {"type": "str"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            **dict.fromkeys(("packages", "units", "modules", "sysctls", "files"), names),
+            "arp": {"type": "list", "elements": "dict", "default": [], "options": question},
+            "keepalived": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        # A common user's PATH lacks sbin, and translated output would be another text.
+        code, out, err = module.run_command(argv, environ_update={"LC_ALL": "C", "PATH": _PATHS})
+        return code, out, err
+
+    observation = observe(lvs_host.Host(run), module.params)
+    module.exit_json(changed=False, observation=observation, problems=observation["problems"])
+
+
+if __name__ == "__main__":
+    main()
