@@ -1,0 +1,184 @@
+"""What `make test` runs, how it judges it, and the closing line that CI reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.live import Outcome
+from tools import run_tests
+from tools.report import Result, clock, judge, summary
+from tools.steps import Step, find_scenarios, plan_steps
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a tree with three scenarios, their shared base, and a folder that is none."""
+    for name in ("tunnel", "default", "shared", "adverse"):
+        (tmp_path / "molecule" / name).mkdir(parents=True)
+        (tmp_path / "molecule" / name / "molecule.yml").touch()
+    (tmp_path / "molecule" / "notes").mkdir()
+    return tmp_path
+
+
+def test_scenarios_are_found_and_the_default_one_comes_first(tree: Path) -> None:
+    assert find_scenarios(tree) == ["default", "adverse", "tunnel"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "scenarios", "names"),
+    [
+        (
+            [],
+            [],
+            [
+                "ruff",
+                "ruff-format",
+                "mypy",
+                "yamllint",
+                "ansible-lint",
+                "unit",
+                "default",
+                "adverse",
+                "tunnel",
+            ],
+        ),
+        (["unit"], [], ["unit"]),
+        (["scenarios"], [], ["default", "adverse", "tunnel"]),
+        ([], ["tunnel"], ["tunnel"]),
+        (["unit"], ["tunnel"], ["unit", "tunnel"]),
+    ],
+)
+def test_what_is_asked_for_is_planned(
+    tree: Path, kinds: list[str], scenarios: list[str], names: list[str]
+) -> None:
+    assert [step.name for step in plan_steps(tree, kinds=kinds, scenarios=scenarios)] == names
+
+
+@pytest.mark.parametrize(
+    ("kinds", "scenarios", "error"),
+    [
+        (["units"], [], "unknown kind 'units'; there are lint, unit, scenarios"),
+        ([], ["nat"], "no scenario 'nat' under molecule/; there are: default, adverse, tunnel"),
+    ],
+)
+def test_what_does_not_exist_is_refused(
+    tree: Path, kinds: list[str], scenarios: list[str], error: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        plan_steps(tree, kinds=kinds, scenarios=scenarios)
+    assert str(caught.value) == error
+
+
+STEP = Step("default", "scenarios", ("true",), limit_s=1800, budget_s=600)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "passed", "failed", "note"),
+    [
+        (Outcome(0, 590), 1, 0, ""),
+        (Outcome(0, 601), 1, 0, "over its budget of 10:00"),
+        (Outcome(2, 30), 0, 1, "exit code 2"),
+        (Outcome(-15, 1800, timed_out=True), 0, 1, "ended: not done after 30:00"),
+    ],
+)
+def test_a_scenario_counts_as_one(outcome: Outcome, passed: int, failed: int, note: str) -> None:
+    result = judge(STEP, outcome)
+    assert (result.passed, result.failed, result.note) == (passed, failed, note)
+
+
+JUNIT = '<testsuites><testsuite tests="9" failures="2" errors="1" skipped="1"/></testsuites>'
+GOOD = '<testsuites><testsuite tests="9" failures="0" errors="0" skipped="1"/></testsuites>'
+
+
+@pytest.mark.parametrize(
+    ("junit", "code", "counts", "note"),
+    [
+        (JUNIT, 1, (5, 3, 1), ""),
+        (GOOD, 0, (8, 0, 1), ""),
+        (GOOD, 2, (8, 1, 1), "exit code 2 with no failed test"),
+        ("", 139, (0, 1, 0), "exit code 139, no results"),
+    ],
+)
+def test_unit_tests_count_one_by_one(
+    junit: str, code: int, counts: tuple[int, int, int], note: str, tmp_path: Path
+) -> None:
+    (tmp_path / "unit.xml").write_text(junit)
+    step = Step("unit", "unit", ("pytest",), limit_s=600, budget_s=120, junit=tmp_path / "unit.xml")
+    result = judge(step, Outcome(code, 5))
+    assert (result.passed, result.failed, result.skipped) == counts
+    assert result.note == note
+
+
+@pytest.mark.parametrize(
+    ("results", "line"),
+    [
+        ([Result(STEP, 3, passed=1)], "1 passed, 0 failed"),
+        ([Result(STEP, 3, passed=8, skipped=2), Result(STEP, 3, failed=1)], "8 passed, 1 failed, 2 skipped"),
+        ([], "0 passed, 0 failed"),
+    ],
+)
+def test_the_closing_line_stands_alone(results: list[Result], line: str) -> None:
+    assert summary(results).splitlines()[-1] == line
+
+
+def test_the_table_has_what_ran_and_what_did_not() -> None:
+    table = summary([Result(STEP, 75.9, failed=1, note="exit code 2")], not_run=[STEP]).splitlines()
+    assert table[2:4] == [
+        "scenarios  default  1:15  failed   exit code 2",
+        "scenarios  default  -     not run",
+    ]
+
+
+def test_a_clock_has_minutes_and_seconds() -> None:
+    assert [clock(seconds) for seconds in (0, 59.9, 60, 3601)] == ["0:00", "0:59", "1:00", "60:01"]
+
+
+# --- main, with steps that take no time and a lab that is only asked -------------------------------------
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let main run three steps of which the first fails; returns what was done to the lab's guest."""
+    done: list[str] = []
+    steps = [
+        Step("bad", "lint", (sys.executable, "-c", "print('why'); raise SystemExit(3)"), limit_s=20),
+        Step("good", "scenarios", (sys.executable, "-c", "print('fine')"), limit_s=20),
+        Step("absent", "lint", (str(tmp_path / "no-such-tool"),), limit_s=20),
+    ]
+    monkeypatch.setattr(run_tests, "ROOT", tmp_path)
+    monkeypatch.setattr(run_tests, "plan_steps", lambda _root, **_wanted: steps)
+    monkeypatch.setattr(run_tests, "guest_is_up", lambda _root: False)
+    monkeypatch.setattr(run_tests, "take_guest_down", lambda _root: done.append("down"))
+    monkeypatch.delenv("KEEP_LAB", raising=False)
+    return done
+
+
+def test_a_failure_does_not_stop_the_rest(
+    runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tests.main([]) == 1
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == "1 passed, 2 failed"
+    assert "   | why" in printed
+    assert "no-such-tool" in printed
+    assert (tmp_path / "build/logs/bad.log").read_text() == "why\n"
+    assert runs == ["down"]
+
+
+def test_unless_asked_to(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_tests.main(["--fail-fast"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 1 failed"
+    assert runs == ["down"]
+
+
+@pytest.mark.parametrize(("keep", "up", "down"), [("1", False, False), ("0", False, True), ("", True, False)])
+def test_a_guest_that_was_up_or_is_kept_stays(
+    keep: str, up: bool, down: bool, runs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEEP_LAB", keep)
+    monkeypatch.setattr(run_tests, "guest_is_up", lambda _root: up)
+    run_tests.main([])
+    assert (runs == ["down"]) is down

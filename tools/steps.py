@@ -1,0 +1,96 @@
+"""What there is to run: linters, unit tests, scenarios, each with its command line, time limit and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["KINDS", "Step", "find_scenarios", "plan_steps"]
+
+KINDS = ("lint", "unit", "scenarios")
+BUDGET_MINUTES = {"default": 10, "operations": 12}
+"""What a scenario may cost on two cores without KVM; the others: 8 minutes. Overruns are reported."""
+BUDGET_MINUTES_ELSE = 8
+LIMIT_FACTOR = 3
+"""A scenario is ended after this many times its budget: then it hangs."""
+MYPY_PATHS = (
+    "lab",
+    "tools",
+    "lvs_model",
+    "tests",
+    "library",
+    "filter_plugins",
+    "action_plugins",
+    "typings/ansible/module_utils",
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to run: name, kind, command line, time limit and budget in seconds (None: none is set)."""
+
+    name: str
+    kind: str
+    argv: tuple[str, ...]
+    limit_s: float
+    budget_s: float | None = None
+    junit: Path | None = None
+    """Where the command leaves its results one by one, in JUnit's format."""
+
+
+def plan_steps(root: Path, *, kinds: Sequence[str] = (), scenarios: Sequence[str] = ()) -> list[Step]:
+    """List the steps for the wanted kinds (nothing named: all kinds), in order of what they cost.
+
+    Raises ValueError with what to do for an unknown kind or scenario.
+    """
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise ValueError(f"unknown kind {unknown[0]!r}; there are {', '.join(KINDS)}")
+    present = find_scenarios(root)
+    if unknown := [name for name in scenarios if name not in present]:
+        raise ValueError(
+            f"no scenario {unknown[0]!r} under molecule/; there are: {', '.join(present) or 'none'}"
+        )
+    wanted = list(kinds) or ([] if scenarios else list(KINDS))
+    named = present if "scenarios" in wanted else list(scenarios)
+    steps = lint_steps(root) if "lint" in wanted else []
+    if "unit" in wanted:
+        steps.append(unit_step(root))
+    return steps + [scenario_step(root, name) for name in named]
+
+
+def find_scenarios(root: Path) -> list[str]:
+    """Return the names of the Molecule scenarios, the default one first; shared/ is their base, not one."""
+    found = {path.parent.name for path in root.glob("molecule/*/molecule.yml")} - {"shared"}
+    return sorted(found, key=lambda name: (name != "default", name))
+
+
+def lint_steps(root: Path) -> list[Step]:
+    """One linter a language; the production profile and its skips stand in .ansible-lint."""
+    tools = root / ".venv" / "bin"
+    python = [path for path in MYPY_PATHS if (root / path).exists()]
+
+    def step(name: str, *argv: str, limit_s: float = 300) -> Step:
+        return Step(name, "lint", (str(tools / argv[0]), *argv[1:]), limit_s)
+
+    return [
+        step("ruff", "ruff", "check", "."),
+        step("ruff-format", "ruff", "format", "--check", "."),
+        step("mypy", "mypy", *python, limit_s=600),
+        step("yamllint", "yamllint", "--strict", "."),
+        step("ansible-lint", "ansible-lint", "--offline", "--strict", limit_s=600),
+    ]
+
+
+def unit_step(root: Path) -> Step:
+    """Everything that needs no node, rendering included: under two minutes, ended after ten."""
+    junit = root / "build" / "logs" / "unit.xml"
+    argv = (str(root / ".venv" / "bin" / "python"), "-m", "pytest", "tests/unit", f"--junitxml={junit}")
+    return Step("unit", "unit", argv, limit_s=600, budget_s=120, junit=junit)
+
+
+def scenario_step(root: Path, name: str) -> Step:
+    """One Molecule scenario, from create to destroy."""
+    budget_s = 60.0 * BUDGET_MINUTES.get(name, BUDGET_MINUTES_ELSE)
+    argv = (str(root / ".venv" / "bin" / "molecule"), "test", "-s", name)
+    return Step(name, "scenarios", argv, limit_s=LIMIT_FACTOR * budget_s, budget_s=budget_s)
