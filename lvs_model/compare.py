@@ -8,6 +8,7 @@ from typing import Any
 from lvs_model.differences import Difference, down_servers, host_differences
 from lvs_model.observation import Observation
 from lvs_model.problems import ModelError, Problem
+from lvs_model.report import work_lines
 
 # Systems on which the roles are proven: os-release id and version.
 SUPPORTED = {("debian", "12"), ("debian", "13")}
@@ -26,7 +27,7 @@ def compare(
 
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``directors`` and
     ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed once more afterwards),
-    ``unreachable``, ``notes`` (text for the operator). Raises ModelError when something forbids to act.
+    ``unreachable``, ``summary`` (text for the operator). Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])
     seen = {host: Observation(host, raw) for host, raw in observations.items() if raw is not None}
@@ -49,7 +50,7 @@ def compare(
         "contract": [host for host in hosts if hosts[host]["contract"]],
         "again": _again(plan, hosts, seen),
         "unreachable": unreachable,
-        "notes": list(_notes(plan, seen, unreachable)),
+        "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable))),
     }
 
 
@@ -70,7 +71,11 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         for action in planned["actions"]
     ]
     fixes = [
-        {"name": f"Mend the IPVS table: {difference.text}", "argv": ["ipvsadm", *difference.fix], "force": True}
+        {
+            "name": f"Mend the IPVS table: {difference.text}",
+            "argv": ["ipvsadm", *difference.fix],
+            "force": True,
+        }
         for difference in differences
         if difference.kind == "table"
     ]
@@ -91,9 +96,7 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
     }
 
 
-def _director_order(
-    plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]
-) -> list[str]:
+def _director_order(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
     """Directors to change: standby ones first, owners of a VIP last.
 
     Where nobody owns a VIP yet, in order of preference, so that the preferred one becomes the owner.
@@ -172,9 +175,7 @@ def _fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
             )
 
 
-def _notes(
-    plan: dict[str, Any], seen: dict[str, Observation], unreachable: list[str]
-) -> Iterator[str]:
+def _notes(plan: dict[str, Any], seen: dict[str, Observation], unreachable: list[str]) -> Iterator[str]:
     for host in unreachable:
         yield f"{host} is unreachable and was skipped"
     for host, observation in seen.items():

@@ -36,7 +36,7 @@ def _interface_name(value: str) -> str:
 def _no_bool(value: object) -> object:
     # YAML turns `yes` and `on` into booleans, and pydantic would turn those into 1.
     if isinstance(value, bool):
-        raise ValueError("this is a boolean, a number is expected")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError("this is a boolean, a number is expected")
     return value
 
 

@@ -95,7 +95,9 @@ def diff(planned: Table, found: Table) -> list[Difference]:
             existing = VirtualService(service.scheduler)
         elif (existing.scheduler, existing.extra) != (service.scheduler, service.extra):
             fix = ("-E", *_service_words(key), *_service_options(service))
-            text = f"{key} has {' '.join(_service_options(existing))}, not {' '.join(_service_options(service))}"
+            text = (
+                f"{key} has {' '.join(_service_options(existing))}, not {' '.join(_service_options(service))}"
+            )
             differences.append(Difference(key, None, "different", text, fix))
         differences += _servers(key, service, existing)
     return differences

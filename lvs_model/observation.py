@@ -92,7 +92,7 @@ class Observation:
 
     @cached_property
     def checkers(self) -> dict[tuple[str, str], dict[str, bool]] | None:
-        """keepalived's view of its real servers: {(service key, address:port): {alive, checked}}.
+        """Keepalived's view of its real servers: {(service key, address:port): {alive, checked}}.
 
         None where keepalived does not run or did not tell.
         """

@@ -4,7 +4,8 @@ The plan is plain data (it travels as an Ansible fact)::
 
     {"clusters": {name: {...}},        # what the cluster is: for people, verify and comparisons
      "hosts": {name: {"cluster", "role", "observe", "transaction parts" ...}},
-     "probes": {name: {"requests": [...], "arp": [...]}}}
+     "probes": {name: {"requests": [...]}},
+     "summary": [...]}                   # the clusters as text
 
 No host is contacted, and the same input gives the same bytes.
 """
@@ -17,8 +18,9 @@ from lvs_model.components import ipvs, keepalived, real_server
 from lvs_model.document import Cluster, Service
 from lvs_model.inventory import Host, Inventory, read_inventory
 from lvs_model.parts import Part, merge
-from lvs_model.problems import ModelError, Problem
+from lvs_model.problems import ModelError
 from lvs_model.relations import check_relations
+from lvs_model.report import plan_lines
 from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s, priorities, router_ids
 from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
 
@@ -43,6 +45,7 @@ def compile_plan(hostvars: dict[str, dict[str, Any]], groups: dict[str, list[str
     plan: dict[str, Any] = {"clusters": {}, "hosts": {}, "probes": {}}
     for name, cluster in inventory.clusters.items():
         _add_cluster(plan, cluster, inventory, ids[name])
+    plan["summary"] = plan_lines(plan["clusters"])
     return plan
 
 
@@ -64,7 +67,10 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, r
     }
     for host in directors:
         parts = [ipvs.director(cluster), keepalived.director(cluster, host, inventory, router_id, order)]
-        plan["hosts"][host.name] = _host(cluster, host, "director", parts) | {"ipvs": _table(services)}
+        plan["hosts"][host.name] = _host(cluster, host, "director", parts) | {
+            "ipvs": _table(services),
+            "table_bits": cluster.ipvs.table_bits,
+        }
     for host, vips in _real_servers(cluster, inventory):
         parts = [real_server.real_server(cluster, host, vips)]
         plan["hosts"][host.name] = _host(cluster, host, "real_server", parts)
@@ -176,7 +182,7 @@ def _add_probes(
 ) -> None:
     """The requests that clients send: the first probe host of the inventory asks for every service."""
     for name in inventory.probes[:1]:
-        probe = plan["probes"].setdefault(name, {"requests": [], "arp": []})
+        probe = plan["probes"].setdefault(name, {"requests": []})
         for service in services:
             options = service["probe"]
             for vip in service["vips"]:
@@ -196,13 +202,3 @@ def _add_probes(
                             "timeout": 5,
                         }
                     )
-
-
-def plan_or_problem(plan: dict[str, Any], host: str) -> dict[str, Any]:
-    """A host's part of the plan; raises ModelError for a host that has none."""
-    try:
-        found: dict[str, Any] = plan["hosts"][host]
-    except KeyError:
-        problem = Problem(f"host {host}", "it has no part in the plan", "name a director or real server")
-        raise ModelError([problem]) from None
-    return found

@@ -45,7 +45,9 @@ def _networks(cluster: Cluster) -> Iterator[Problem]:
 def _directors(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:
     path = f"{_root(cluster)}.directors"
     if cluster.directors not in inventory.groups:
-        yield Problem(path, f"there is no inventory group {cluster.directors!r}", "create it, or name another")
+        yield Problem(
+            path, f"there is no inventory group {cluster.directors!r}", "create it, or name another"
+        )
         return
     directors = inventory.directors(cluster)
     if not directors:
@@ -77,7 +79,9 @@ def _services(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:
     for index, service in enumerate(cluster.services):
         path = f"{_root(cluster)}.services[{index}]"
         if service.name in names:
-            yield Problem(f"{path}.name", f"{service.name!r} is there twice", "give each service its own name")
+            yield Problem(
+                f"{path}.name", f"{service.name!r} is there twice", "give each service its own name"
+            )
         names.add(service.name)
         yield from _endpoints(path, service, endpoints)
         yield from _pool(path, service, cluster, inventory)
@@ -151,7 +155,9 @@ def _vips(path: str, service: Service, cluster: Cluster) -> Iterator[Problem]:
                 "take an address from its subnets, or add the subnet to the network",
             )
         elif any(vip in (subnet.network_address, subnet.broadcast_address) for subnet in election.subnets):
-            yield Problem(f"{path}.vips[{number}]", f"{vip} is a network or broadcast address", "take another")
+            yield Problem(
+                f"{path}.vips[{number}]", f"{vip} is a network or broadcast address", "take another"
+            )
 
 
 def real_server_network(cluster: Cluster, host: Host) -> str | None:

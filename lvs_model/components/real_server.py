@@ -47,7 +47,10 @@ def real_server(cluster: Cluster, host: Host, vips: list[str]) -> Part:
     unit_file = part.path_of(_UNIT)
     part.actions = [
         Action(
-            "Read the units anew", ("systemctl", "daemon-reload"), on=(unit_file,), heals=frozenset({"reload"})
+            "Read the units anew",
+            ("systemctl", "daemon-reload"),
+            on=(unit_file,),
+            heals=frozenset({"reload"}),
         ),
         Action(
             "Start the real server's addresses at boot",

@@ -1,0 +1,85 @@
+"""The filter lvs_compare: see DOCUMENTATION."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+DOCUMENTATION = r"""
+name: lvs_compare
+short_description: Compare the plan with what was observed on all hosts
+version_added: 0.1.0
+description:
+  - Decides for all hosts at once what a deployment has to do, and in which order.
+  - Fails, with all problems at once, where something forbids to act; an unreachable director, a kernel
+    without IPVS, a pool below its minimum.
+positional: observations
+options:
+  _input:
+    description: The plan, from P(lvs_plan#filter).
+    type: dict
+    required: true
+  observations:
+    description:
+      - By host, the return value C(observation) of M(lvs_facts), or null for an unreachable host.
+    type: dict
+    required: true
+  accept_unreachable:
+    description: Unreachable directors without which to go on.
+    type: list
+    elements: str
+    default: []
+author: The LVS cluster toolkit's maintainers
+"""
+
+EXAMPLES = r"""
+- name: Fail where a director is not as planned
+  ansible.builtin.assert:
+    that: (__plan | lvs_compare({'lb1': __seen.observation})).hosts == {}
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(hosts) gives by host that differs its C(changes) as text and what mends them; C(expand),
+      C(directors) and C(contract) are the hosts of each step in order; C(again) are the hosts to
+      observe once more afterwards; C(unreachable) and C(summary) are for the operator.
+  type: dict
+"""
+
+
+def lvs_compare(
+    plan: Mapping[str, Any],
+    observations: Mapping[str, Any],
+    accept_unreachable: list[str] | str | None = None,
+) -> dict[str, Any]:
+    """Compare; raises AnsibleFilterError with everything that forbids to act."""
+    from lvs_model.compare import compare
+    from lvs_model.problems import ModelError
+
+    accepted = accept_unreachable or []
+    if isinstance(accepted, str):
+        accepted = accepted.replace(",", " ").split()
+    try:
+        return compare(json.loads(json.dumps(plan)), json.loads(json.dumps(observations)), accepted)
+    except ModelError as error:
+        raise AnsibleFilterError(
+            f"{len(error.problems)} problem(s) forbid to go on, nothing was changed:\n{error}"
+        ) from error
+    except ValueError as error:
+        raise AnsibleFilterError(f"an observation cannot be read: {error}") from error
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters of this file by name."""
+        return {"lvs_compare": lvs_compare}

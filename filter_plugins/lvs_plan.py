@@ -1,0 +1,75 @@
+"""The filter lvs_plan: see DOCUMENTATION."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+DOCUMENTATION = r"""
+name: lvs_plan
+short_description: Compile an inventory into the plan of its LVS clusters
+version_added: 0.1.0
+description:
+  - Validates every cluster document (C(lvs_cluster)) and every host's C(lvs_*) variables, and compiles
+    them into what each host must look like, down to the final bytes of its files.
+  - Contacts no host. All problems are reported at once, each with its path and what to do.
+positional: groups
+options:
+  _input:
+    description: The magic variable C(hostvars).
+    type: dict
+    required: true
+  groups:
+    description: The magic variable C(groups).
+    type: dict
+    required: true
+author: The LVS cluster toolkit's maintainers
+"""
+
+EXAMPLES = r"""
+- name: Show the VIPs of a cluster
+  ansible.builtin.debug:
+    msg: "{{ (hostvars | lvs_plan(groups)).clusters.edge.vips }}"
+  run_once: true
+"""
+
+RETURN = r"""
+_value:
+  description: The plan, with C(clusters), C(hosts) and C(probes) by name.
+  type: dict
+"""
+
+
+def lvs_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Compile the plan; raises AnsibleFilterError with every problem of document and inventory."""
+    from lvs_model.inventory import HOST_VARIABLES
+    from lvs_model.plan import compile_plan
+    from lvs_model.problems import ModelError
+
+    wanted = ("lvs_cluster", *HOST_VARIABLES)
+    # Ansible's tagged and lazy values are no plain data for pydantic: through JSON they are.
+    plain = {
+        str(host): json.loads(json.dumps({key: variables[key] for key in wanted if key in variables}))
+        for host, variables in hostvars.items()
+    }
+    try:
+        return compile_plan(
+            plain, {str(name): [str(host) for host in hosts] for name, hosts in groups.items()}
+        )
+    except ModelError as error:
+        raise AnsibleFilterError(f"the plan has {len(error.problems)} problem(s):\n{error}") from error
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters of this file by name."""
+        return {"lvs_plan": lvs_plan}

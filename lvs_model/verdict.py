@@ -1,0 +1,183 @@
+"""Proof: what the observations and the client's view say about each promise of the plan.
+
+Each finding is ``proven``, ``failed`` or ``unproven``; what one client cannot prove is said to be so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lvs_model.differences import down_servers, host_differences
+from lvs_model.observation import Observation
+
+Finding = dict[str, str]
+
+# How far a server's share of the requests may be off: other clients' requests move the round on
+# between ours. One request more always may be, for a round that others have begun.
+_SPLIT_TOLERANCE = 0.05
+
+
+def judge(
+    plan: dict[str, Any],
+    observations: dict[str, dict[str, Any] | None],
+    probes: dict[str, dict[str, Any] | None],
+) -> list[Finding]:
+    """Findings for every cluster of the plan.
+
+    ``observations`` as for compare.compare; ``probes`` gives by probe host what lvs_probe returned,
+    None where it was unreachable.
+    """
+    seen = {host: Observation(host, raw) for host, raw in observations.items() if raw is not None}
+    findings: list[Finding] = []
+    for name, cluster in plan["clusters"].items():
+        directors = {host: seen[host] for host in cluster["directors"] if host in seen}
+        findings += [
+            {"cluster": name, "status": status, "text": text, "line": f"{name}: {status}: {text}"}
+            for status, text in (
+                *_owners(cluster, directors),
+                *_converged(plan, name, seen),
+                *_arp(plan, cluster, directors, seen),
+                *_requests(plan, name, directors, probes),
+            )
+        ]
+    return findings
+
+
+def _owners(cluster: dict[str, Any], directors: dict[str, Observation]) -> Iterator[tuple[str, str]]:
+    for vip in cluster["vips"]:
+        owners = [host for host, one in directors.items() if one.owns(vip)]
+        unseen = [host for host in cluster["directors"] if host not in directors]
+        if len(owners) != 1:
+            yield "failed", f"VIP {vip} has {len(owners)} owners ({', '.join(owners) or 'none'}), not one"
+        elif unseen:
+            yield "unproven", f"{owners[0]} owns VIP {vip}; {', '.join(unseen)} was not seen"
+        else:
+            yield "proven", f"exactly one director owns VIP {vip}: {owners[0]}"
+
+
+def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> Iterator[tuple[str, str]]:
+    for host, planned in plan["hosts"].items():
+        if planned["cluster"] != name:
+            continue
+        if host not in seen:
+            yield "unproven", f"{host} was not seen"
+            continue
+        differences = host_differences(planned, seen[host])
+        for difference in differences:
+            yield "failed", f"{host}: {difference.text}"
+        if differences:
+            continue
+        if planned["role"] != "director":
+            yield "proven", f"{host} is as planned"
+            continue
+        down = sorted(server for servers in down_servers(planned, seen[host]).values() for server in servers)
+        without = f", without {', '.join(down)} (found dead by its checks)" if down else ""
+        if seen[host].checkers is None:
+            yield "failed", f"{host}: keepalived does not tell what its checks found"
+        else:
+            yield "proven", f"{host}'s kernel table equals the plan{without}"
+
+
+def _arp(
+    plan: dict[str, Any],
+    cluster: dict[str, Any],
+    directors: dict[str, Observation],
+    seen: dict[str, Observation],
+) -> Iterator[tuple[str, str]]:
+    """Who answers ARP for a VIP: asked by each director that does not own it, on its segment."""
+    for vip in cluster["vips"]:
+        owners = [host for host, one in directors.items() if one.owns(vip)]
+        if len(owners) != 1:
+            continue
+        interface = directors[owners[0]].addresses[vip]
+        right = directors[owners[0]].mac(interface)
+        for host, director in directors.items():
+            expected = set() if host == owners[0] else {right}
+            answers = director.arp(vip)
+            strangers = sorted(mac for mac in answers - expected if mac is not None)
+            for mac in strangers:
+                who = next((name for name, one in seen.items() if mac in one.macs), "an unknown host")
+                yield "failed", f"{who} ({mac}) answers ARP for VIP {vip}, asked by {host}"
+            if not strangers and answers == expected:
+                if host != owners[0]:
+                    yield "proven", f"only {owners[0]} answers ARP for VIP {vip}, asked by {host}"
+            elif not answers:
+                yield "failed", f"nobody answers ARP for VIP {vip}, asked by {host}"
+        if len(directors) < 2:
+            yield "unproven", f"who answers ARP for VIP {vip}: there is no second director to ask from"
+
+
+def _requests(
+    plan: dict[str, Any],
+    name: str,
+    directors: dict[str, Observation],
+    probes: dict[str, dict[str, Any] | None],
+) -> Iterator[tuple[str, str]]:
+    answered = {host: result for host, result in probes.items() if result is not None}
+    if not answered:
+        yield "unproven", "the client's view: no host of the group 'probes' was reachable or there is none"
+        return
+    for service in plan["clusters"][name]["services"]:
+        prefix = f"{name}/{service['name']} "
+        for result in (one for probe in answered.values() for one in probe["results"]):
+            if result["name"].startswith(prefix):
+                yield from _one_service(plan, service, result, directors)
+
+
+def _one_service(
+    plan: dict[str, Any],
+    service: dict[str, Any],
+    result: dict[str, Any],
+    directors: dict[str, Observation],
+) -> Iterator[tuple[str, str]]:
+    title = result["name"]
+    if result["failed"]:
+        first = result.get("first_error") or "no reason given"
+        yield "failed", f"{title}: {result['failed']} of {result['total']} requests failed ({first})"
+    else:
+        yield "proven", f"{title}: {result['total']} requests answered"
+    if service["probe"]["header"] is None:
+        yield "unproven", f"{title}: which real server answered (give the service's probe a header)"
+        return
+    dead = {
+        server
+        for host, director in directors.items()
+        for servers in down_servers(plan["hosts"][host], director).values()
+        for server in servers
+    }
+    live = [
+        server
+        for server in service["real_servers"]
+        if server["weight"] > 0 and not any(one.rsplit(":", 1)[0] == server["address"] for one in dead)
+    ]
+    if len(live) < service["min_servers"]:
+        yield "failed", f"{title}: {len(live)} real servers serve, fewer than min_servers"
+    reached = result["by_server"]
+    silent = [server["name"] for server in live if not reached.get(server["name"])]
+    strangers = sorted(set(reached) - {server["name"] for server in live})
+    if strangers:
+        yield "failed", f"{title}: answers from {', '.join(strangers)}, not in the pool"
+    if not service["split_provable"]:
+        yield (
+            "unproven",
+            f"{title}: every real server and the split (not from one client under {service['scheduler']})",
+        )
+        return
+    if silent:
+        yield "failed", f"{title}: no answer from {', '.join(silent)}"
+    elif not result["failed"]:
+        yield from _split(title, service, live, result)
+
+
+def _split(
+    title: str, service: dict[str, Any], live: list[dict[str, Any]], result: dict[str, Any]
+) -> Iterator[tuple[str, str]]:
+    total = result["total"]
+    weights = {server["name"]: server["weight"] if service["scheduler"] == "wrr" else 1 for server in live}
+    expected = {name: total * weight / sum(weights.values()) for name, weight in weights.items()}
+    found = {name: result["by_server"].get(name, 0) for name in expected}
+    table = ", ".join(f"{name} {found[name]} ({expected[name]:.0f} promised)" for name in expected)
+    allowance = max(1.0, _SPLIT_TOLERANCE * total)
+    right = all(abs(found[name] - expected[name]) <= allowance for name in expected)
+    yield ("proven" if right else "failed"), f"{title}: the split is {table}"
