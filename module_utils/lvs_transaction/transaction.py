@@ -1,0 +1,191 @@
+"""The whole way of one run: settle, compare, stage, validate, swap, act, prove; undone if it fails."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import Any
+
+from . import swap
+from .command import Redactor, run_with_retries
+from .journal import COMMITTED, CONFIRMED, Generation, Journal, Store, draft
+from .live import compare
+from .lock import Lock
+from .model import Command, Request, TransactionError
+from .plan import CommandError, Plan, Result, explain, predict, redactor, run_all
+from .recovery import by_hand, roll_back, settle
+
+
+def apply(request: Request) -> Result:
+    """Make the host's files what the request says, all or none, and run what follows from it.
+
+    In check mode nothing but a temporary directory is written. Raises TransactionError, whose ``details``
+    are ``changed``, ``recovered``, ``warnings``, ``rolled_back`` and, where a command failed, ``failure``.
+    """
+    result = Result()
+    try:
+        with Lock(request.layout) as lock:
+            _apply(request, lock, result)
+    except (OSError, TransactionError) as exc:
+        text = f"nothing was touched: {explain(exc)}" if isinstance(exc, OSError) else str(exc)
+        details = {
+            "changed": bool(result.recovered),
+            "recovered": result.recovered,
+            "warnings": result.warnings,
+            "rolled_back": False,
+            **(exc.details if isinstance(exc, TransactionError) else {}),
+        }
+        raise TransactionError(text, **details) from exc
+    return result
+
+
+def _apply(request: Request, lock: Lock, result: Result) -> None:
+    store = Store(request.layout)
+    lock.take(create=False)
+    plan = _observe(request, store, lock, result)
+    if request.check:
+        lock.release()  # validators may take a while; nobody needs to wait for them
+    elif plan.needed and not lock.held:
+        lock.take(create=True)
+        plan = _observe(request, store, lock, result)  # another first run may have come in between
+    if plan.needed:
+        redact = redactor(request, plan)
+        plan.describe(result)
+        if request.check:
+            predict(request, plan, redact, result)
+        else:
+            lock.sign(request.stamp)
+            _execute(request, store, plan, redact, result)
+    result.generation = store.current()
+
+
+def _observe(request: Request, store: Store, lock: Lock, result: Result) -> Plan:
+    """Settle what is unfinished (check mode: only tell), then compare."""
+    unfinished = store.unfinished() if lock.held else []
+    if unfinished and request.check:
+        result.changed = True
+        result.unfinished = [generation.name for generation in unfinished]
+    elif unfinished:
+        lock.sign(request.stamp)
+        result.recovered += [one.as_dict() for one in settle(request.layout)]
+        result.changed = True
+    changes, warnings = compare(request.files, request.layout, request.check)
+    result.warnings = [
+        f"generation {name} was interrupted; a real run settles it first, and may then do other things"
+        for name in result.unfinished
+    ]
+    result.warnings += [
+        f"generation {one['generation']} had been interrupted and was {one['outcome']}: {problem}"
+        for one in result.recovered
+        for problem in one["problems"]
+    ]
+    result.warnings += warnings
+    triggered = Plan(changes, ()).concerned(request.actions)
+    actions = tuple(action for action in request.actions if action.force or action in triggered)
+    return Plan(changes, actions)
+
+
+def _execute(request: Request, store: Store, plan: Plan, redact: Redactor, result: Result) -> None:
+    prepare = [command for command in request.prepare if command.always or plan.changes]
+    if plan.changes:
+        generation = _stage(request, store, plan, prepare, redact)
+        _replace(request, store, plan, generation, redact)
+        _finish(request, store, generation, result)
+        return
+    try:
+        run_all("prepare", prepare, redact)
+        _act(request, plan, redact)
+    except CommandError as exc:
+        details = {**exc.details, "changed": True}
+        raise TransactionError(f"{exc}\nNo file had changed: nothing to roll back", **details) from exc
+
+
+def _stage(
+    request: Request, store: Store, plan: Plan, prepare: Iterable[Command], redact: Redactor
+) -> Generation:
+    """Make a generation with the validated new set and the old files. On failure nothing is left of it."""
+    generation: Generation | None = None
+    try:
+        generation = store.create()
+        swap.stage(generation.new(), request.files)
+        swap.keep_old(generation, plan.changes)
+        run_all("prepare", prepare, redact)
+        run_all("validate", plan.concerned(request.validate), redact, generation.new())
+    except Exception as exc:
+        if generation:
+            with contextlib.suppress(OSError):
+                store.discard(generation)
+        if isinstance(exc, CommandError):
+            raise TransactionError(f"{exc}\nNothing live was touched", **exc.details) from exc
+        raise
+    return generation
+
+
+def _replace(request: Request, store: Store, plan: Plan, generation: Generation, redact: Redactor) -> None:
+    """Swap the files, act and prove; undo all of it if anything fails."""
+    journal = draft(request, plan.changes, plan.concerned(request.actions))
+    swapping = False
+    try:
+        generation.open(journal)
+        swap.place(request.layout, generation, journal, plan.changes)
+        swapping = True
+        swap.swap(request.layout, generation, journal)
+        _act(request, plan, redact)
+        generation.mark(CONFIRMED)
+    except Exception as exc:
+        text = explain(exc) if isinstance(exc, OSError) else str(exc) or repr(exc)
+        details = dict(exc.details) if isinstance(exc, TransactionError) else {}
+        ending = _undo(request, store, generation, journal, redact, details, swapping)
+        raise TransactionError(f"{text}\n{ending}", **details) from exc
+
+
+def _act(request: Request, plan: Plan, redact: Redactor) -> None:
+    run_all("action", plan.actions, redact)
+    for check in request.health:
+        outcome = run_with_retries(check, redact)
+        if outcome.problem:
+            raise CommandError("health check", outcome)
+
+
+def _undo(
+    request: Request,
+    store: Store,
+    generation: Generation,
+    journal: Journal,
+    redact: Redactor,
+    details: dict[str, Any],
+    swapping: bool,
+) -> str:
+    """Undo what was begun; fills in the details and returns how it ended."""
+    if not generation.state:
+        with contextlib.suppress(OSError):
+            store.discard(generation)
+        return "Nothing live was touched"
+    try:
+        problems = roll_back(request.layout, generation, journal, redact, run_actions=swapping)
+    except (OSError, TransactionError) as exc:
+        details.update(changed=True, rolled_back=False)
+        return f"THE ROLLBACK FAILED: {exc}. {by_hand(generation)}"
+    if not swapping:
+        return "Nothing live was touched"
+    details["rolled_back"] = True
+    if problems:
+        details.update(changed=True, rollback_problems=problems)
+        return (
+            "The files were rolled back to what they were before this run, but with them, too: "
+            + "; ".join(problems)
+            + "\nBy hand: look at what these commands say, correct the cause, and run again"
+        )
+    return "The host was rolled back to the files it had before this run"
+
+
+def _finish(request: Request, store: Store, generation: Generation, result: Result) -> None:
+    """Remove the leftovers. The change itself is in effect and proven, so trouble here is only a warning."""
+    try:
+        journal = generation.journal()
+        swap.clean(request.layout, generation, journal)
+        generation.mark(COMMITTED)
+        store.prune(request.keep)
+    except (OSError, TransactionError) as exc:
+        text = explain(exc) if isinstance(exc, OSError) else str(exc)
+        result.warnings.append(f"the change is in effect, but leftovers remain until the next run: {text}")
