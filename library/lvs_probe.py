@@ -53,9 +53,10 @@ options:
         description:
           - Where the answer tells which real server gave it. In the response header O(requests[].header), in
             the first line of the body (for V(tcp), in the first line that the server sends), or nowhere.
-          - By default V(header) for V(http) and V(none) for V(tcp).
+          - V(tcp) has no headers, so V(header) finds nothing there.
         type: str
         choices: [header, body, none]
+        default: header
       header:
         description: Response header that names the real server.
         type: str
@@ -165,7 +166,7 @@ _REQUEST = {
     "path": {"type": "str", "default": "/"},
     "host": {"type": "str"},
     "status": {"type": "list", "elements": "int", "default": [200]},
-    "identify": {"type": "str", "choices": ["header", "body", "none"]},
+    "identify": {"type": "str", "choices": ["header", "body", "none"], "default": "header"},
     "header": {"type": "str", "default": lvs_traffic.DEFAULT_HEADER},
     "count": {"type": "int", "default": 1},
     "interval": {"type": "float", "default": 0.0},

@@ -49,7 +49,7 @@ class Target(NamedTuple):
     """What one request asks for and what counts as a good answer.
 
     ``identify`` says where the real server's name is found in the answer: ``header`` (the response header
-    ``header``), ``body`` (the body's first line, or a TCP banner's) or ``none``.
+    ``header``; TCP has none), ``body`` (the body's first line, or a TCP banner's) or ``none``.
     """
 
     address: str
@@ -87,8 +87,6 @@ def stream_from(options: dict[str, Any]) -> Stream:
         raise ValueError(f"{unknown[0]}: unknown option; known are {', '.join(sorted(known))}")
     if missing := [key for key in ("address", "port") if key not in given]:
         raise ValueError(f"{missing[0]}: required")
-    protocol = given.setdefault("protocol", "http")
-    given.setdefault("identify", "header" if protocol == "http" else "none")
     interval, timeout = given.pop("interval", 0.0), given.pop("timeout", 2.0)
     count, duration = given.pop("count", None), given.pop("duration", None)
     given["status"] = tuple(given.get("status", (200,)))
@@ -97,9 +95,8 @@ def stream_from(options: dict[str, Any]) -> Stream:
     checks = (
         ("address", _family(target.address) is not None, "must be an IPv4 or IPv6 address"),
         ("port", _is_int(target.port) and 1 <= target.port <= 65535, "must be 1 to 65535"),
-        ("protocol", protocol in ("http", "tcp"), "must be http or tcp"),
+        ("protocol", target.protocol in ("http", "tcp"), "must be http or tcp"),
         ("identify", target.identify in ("header", "body", "none"), "must be header, body or none"),
-        ("identify", (protocol, target.identify) != ("tcp", "header"), "tcp has no headers: body or none"),
         ("path", target.path.startswith("/"), "must begin with /"),
         ("path, host, header", not {"\r", "\n"} & set(head), "must have no line ends"),
         ("interval", _is_number(interval) and interval >= 0, "must be 0 s or more"),
