@@ -1,0 +1,56 @@
+"""What is promised is read from the inventory, through the toolkit's own plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.errors import LabError
+from lab.home import PROJECT
+from lab.promise import promise_of, read_promise
+
+
+def test_the_lab_s_inventory_promises_three_two_one() -> None:
+    promise = read_promise(PROJECT / "inventories" / "lab")
+    assert promise.client == "client1"
+    assert promise.vip == "192.0.2.10"
+    assert promise.request["port"] == 80
+    assert promise.request["identify"] == "header"
+    assert {name: round(share * 6, 9) for name, share in promise.shares.items()} == {
+        "web1": 3,
+        "web2": 2,
+        "web3": 1,
+    }
+    assert promise.requests % 6 == 0
+    assert list(promise.directors) == ["lb1", "lb2"]
+    assert promise.directors["lb1"] > promise.directors["lb2"]
+    assert set(promise.tables) == {"lb1", "lb2"}
+
+
+def test_whoever_is_left_takes_over_by_its_own_priority() -> None:
+    promise = read_promise(PROJECT / "inventories" / "lab")
+    interval = promise.advert_interval_s
+    # RFC 5798: two to three intervals, and the skew of the one who waits.
+    for dead, survivor in (("lb1", "lb2"), ("lb2", "lb1")):
+        skew = (256 - promise.directors[survivor]) / 256 * interval
+        assert promise.takeover_s(dead) == pytest.approx((2 * interval + skew, 3 * interval + skew))
+
+
+def test_a_lone_director_has_nobody_to_take_over() -> None:
+    promise = read_promise(PROJECT / "inventories" / "lab")
+    alone = type(promise)(**{**vars(promise), "directors": {"lb1": 200}})
+    with pytest.raises(LabError, match="lb1 is the only director of its cluster"):
+        alone.takeover_s("lb1")
+
+
+def test_an_inventory_without_a_cluster_is_refused_by_the_plan() -> None:
+    listing = {"_meta": {"hostvars": {}}, "all": {"children": ["probes"]}, "probes": {"hosts": ["client1"]}}
+    with pytest.raises(LabError, match="no host of the inventory has this variable"):
+        promise_of(listing)
+
+
+def test_an_inventory_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("all: {hosts: [not, a, mapping]}\n")
+    with pytest.raises(LabError):
+        read_promise(tmp_path)
