@@ -18,8 +18,8 @@ short_description: Compare the plan with what was observed on all hosts
 version_added: 0.1.0
 description:
   - Decides for all hosts at once what a deployment has to do, and in which order.
-  - Fails, with all problems at once, where something forbids to act; an unreachable director, a kernel
-    without IPVS, a pool below its minimum.
+  - Where something forbids to act (an unreachable director, a kernel without IPVS, a pool below its
+    minimum) it returns all these problems and nothing to do.
 positional: observations
 options:
   _input:
@@ -48,6 +48,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
+    - C(problems), a list of texts. Where it is empty also the following.
     - C(hosts) gives by host that differs its C(changes) as text and what mends them; C(expand),
       C(directors) and C(contract) are the hosts of each step in order; C(again) are the hosts to
       observe once more afterwards; C(unreachable) and C(summary) are for the operator.
@@ -60,7 +61,10 @@ def lvs_compare(
     observations: Mapping[str, Any],
     accept_unreachable: list[str] | str | None = None,
 ) -> dict[str, Any]:
-    """Compare; raises AnsibleFilterError with everything that forbids to act."""
+    """Compare, or say everything that forbids to act.
+
+    Raises AnsibleFilterError where an observation cannot be read.
+    """
     from lvs_model.compare import compare
     from lvs_model.problems import ModelError
 
@@ -68,13 +72,12 @@ def lvs_compare(
     if isinstance(accepted, str):
         accepted = accepted.replace(",", " ").split()
     try:
-        return compare(json.loads(json.dumps(plan)), json.loads(json.dumps(observations)), accepted)
+        work = compare(json.loads(json.dumps(plan)), json.loads(json.dumps(observations)), accepted)
     except ModelError as error:
-        raise AnsibleFilterError(
-            f"{len(error.problems)} problem(s) forbid to go on, nothing was changed:\n{error}"
-        ) from error
+        return {"problems": [str(problem) for problem in error.problems]}
     except ValueError as error:
         raise AnsibleFilterError(f"an observation cannot be read: {error}") from error
+    return {"problems": [], **work}
 
 
 class FilterModule:

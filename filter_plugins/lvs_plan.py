@@ -19,7 +19,8 @@ version_added: 0.1.0
 description:
   - Validates every cluster document (C(lvs_cluster)) and every host's C(lvs_*) variables, and compiles
     them into what each host must look like, down to the final bytes of its files.
-  - Contacts no host. All problems are reported at once, each with its path and what to do.
+  - Contacts no host. Problems do not raise an error; they are returned, all at once, each with its path
+    and what to do, and then there is no plan.
 positional: groups
 options:
   _input:
@@ -42,29 +43,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The plan, with C(clusters), C(hosts) and C(probes) by name.
+  description:
+    - C(problems), a list of texts. Where it is empty also the plan, with C(clusters), C(hosts) and C(probes)
+      by name, and C(summary), the clusters as lines of text.
   type: dict
 """
 
 
 def lvs_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Compile the plan; raises AnsibleFilterError with every problem of document and inventory."""
+    """Compile the plan, or say every problem of document and inventory.
+
+    Raises AnsibleFilterError where a value of the inventory is not JSON-like data.
+    """
     from lvs_model.inventory import HOST_VARIABLES
     from lvs_model.plan import compile_plan
     from lvs_model.problems import ModelError
 
     wanted = ("lvs_cluster", *HOST_VARIABLES)
-    # Ansible's tagged and lazy values are no plain data for pydantic: through JSON they are.
-    plain = {
-        str(host): json.loads(json.dumps({key: variables[key] for key in wanted if key in variables}))
-        for host, variables in hostvars.items()
-    }
     try:
-        return compile_plan(
+        # Ansible's tagged and lazy values are no plain data for pydantic: through JSON they are.
+        plain = {
+            str(host): json.loads(json.dumps({key: variables[key] for key in wanted if key in variables}))
+            for host, variables in hostvars.items()
+        }
+    except TypeError as error:
+        raise AnsibleFilterError(f"an lvs_* variable holds no plain data: {error}") from error
+    try:
+        plan = compile_plan(
             plain, {str(name): [str(host) for host in hosts] for name, hosts in groups.items()}
         )
     except ModelError as error:
-        raise AnsibleFilterError(f"the plan has {len(error.problems)} problem(s):\n{error}") from error
+        return {"problems": [str(problem) for problem in error.problems]}
+    return {"problems": [], **plan}
 
 
 class FilterModule:

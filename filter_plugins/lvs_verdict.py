@@ -44,7 +44,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Findings, each with C(cluster), C(status) (proven, failed, unproven), C(text), and C(line), all of it as one text.
+  description:
+    - Findings, each with C(cluster), C(status) (proven, failed, unproven) and C(text); C(line) is all
+      of it as one text.
   type: list
   elements: dict
 """
