@@ -63,7 +63,8 @@ def test_a_failed_request_without_a_fault_is_told() -> None:
         ),
         (
             {"requests_failed": 25},
-            "the failover lost 25 requests; 24 are allowed: (0.85 s in theory + 1.5 s for the lab) / 0.1 s, + 1",
+            "the failover lost 25 requests; 24 are allowed: "
+            "(0.85 s in theory + 1.5 s for the lab) / 0.1 s, + 1",
         ),
         (
             {"requests_failed": 0},
