@@ -14,7 +14,7 @@ from lab.errors import LabError
 from lvs_model.inventory import read_inventory
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
-from lvs_model.vrrp import crash_takeover_s
+from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s
 
 __all__ = ["Promise", "promise_of", "read_promise"]
 
@@ -26,7 +26,7 @@ class Promise:
     client: the host that requests are sent from. request: what lvs_traffic is to ask for (address, port,
     path …). requests: a whole number of scheduling rounds. shares: by real server, the part of all requests
     that its weight promises; they sum to 1. directors: VRRP priority by director, falling.
-    advert_interval_s: VRRP's. tables: by director, the IPVS table that it must have: {"TCP 192.0.2.10:80":
+    advert_interval_s: VRRP's. detection_s: seconds until a dead real server is taken out, at the latest. tables: by director, the IPVS table that it must have: {"TCP 192.0.2.10:80":
     {"servers": {"ADDRESS:PORT": …}}}.
     """
 
@@ -36,6 +36,7 @@ class Promise:
     shares: Mapping[str, float]
     directors: Mapping[str, int]
     advert_interval_s: float
+    detection_s: float
     tables: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -53,16 +54,24 @@ class Promise:
             raise LabError(f"{dead} is the only director of its cluster", "A failover needs a second one.")
         return crash_takeover_s(self.advert_interval_s, max(survivors))
 
+    def orderly_s(self, leaving: str) -> float:
+        """Theoretical time in seconds until the next director has taken over from one that says it leaves."""
+        rest = [priority for name, priority in self.directors.items() if name != leaving]
+        return orderly_takeover_s(self.advert_interval_s, max(rest))
 
-def read_promise(inventory: Path) -> Promise:
-    """Read an inventory with ansible-inventory and compile it, as site.yml does; no host is contacted.
+
+def read_promise(*inventories: Path) -> Promise:
+    """Read inventories with ansible-inventory, later ones over earlier ones, and compile them as site.yml does.
+
+    No host is contacted.
 
     Raises LabError when the inventory cannot be read, is not valid, or has nothing that a client can prove.
     """
-    argv = [str(Path(sys.executable).parent / "ansible-inventory"), "-i", str(inventory), "--list"]
+    sources = [word for inventory in inventories for word in ("-i", str(inventory))]
+    argv = [str(Path(sys.executable).parent / "ansible-inventory"), *sources, "--list"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LabError(f"ansible-inventory cannot read {inventory}: {done.stderr.strip()[-300:]}")
+        raise LabError(f"ansible-inventory cannot read {inventories}: {done.stderr.strip()[-300:]}")
     return promise_of(json.loads(done.stdout))
 
 
@@ -90,6 +99,7 @@ def promise_of(listing: Mapping[str, Any]) -> Promise:
                 requests=service["requests"],
                 shares={server["name"]: server["share"] for server in service["real_servers"]},
                 directors=directors,
+                detection_s=service["detection_s"],
                 advert_interval_s=float(model.clusters[cluster].failover.advert_interval),
                 tables={name: plan["hosts"][name]["ipvs"] for name in directors},
             )

@@ -111,6 +111,7 @@ def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[s
         "requests": whole_rounds(service.scheduler, weights, service.probe.requests),
         "probe": service.probe.model_dump(mode="json"),
         "check": service.check.type,
+        "detection_s": service.check.detection_s,
     }
 
 

@@ -22,6 +22,7 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
+        """The problem on one line, as it is reported."""
         return f"{self.path}: {self.what}: {self.remedy}"
 
 
