@@ -1,0 +1,124 @@
+"""What the verify steps of all scenarios share: the lab, its nodes by testinfra, runs of playbooks."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from lab import Lab
+from lab.directors import Directors
+from lab.playbook import PlaybookRun, run_playbook
+from lab.promise import Promise, read_promise
+from lab.traffic import Ledger, Traffic
+from testinfra.host import Host
+
+PROJECT = Path(__file__).resolve().parent.parent
+SSH_CONFIG = PROJECT / "build" / "lab" / "ssh_config"
+
+# Requests during a fault: ten a second, and none waits longer than a client would.
+INTERVAL_S = 0.1
+TIMEOUT_S = 1.0
+
+
+@pytest.fixture(scope="session")
+def inventories() -> list[Path]:
+    """The scenario's inventories, later ones over earlier ones: as in .config/molecule/config.yml."""
+    return [PROJECT / "inventories" / "lab", Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"]
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The lab, which the scenario's create step has brought up."""
+    return Lab()
+
+
+@pytest.fixture(scope="session")
+def promise(inventories: list[Path]) -> Promise:
+    """What the scenario's inventory promises."""
+    return read_promise(*inventories)
+
+
+@pytest.fixture(scope="session")
+def directors(lab: Lab, promise: Promise) -> Directors:
+    """The directors as they are."""
+    return Directors(lab, promise)
+
+
+@pytest.fixture(scope="session")
+def node() -> Callable[[str], Host]:
+    """A node by its name, as testinfra has it."""
+
+    def get(name: str) -> Host:
+        return testinfra.get_host(f"ssh://{name}", ssh_config=str(SSH_CONFIG), controlpersist=60)
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def playbook(inventories: list[Path]) -> Callable[..., PlaybookRun]:
+    """Run a playbook on the scenario's inventories, with its remote executions counted."""
+
+    def run(*arguments: str, **options: Any) -> PlaybookRun:  # noqa: ANN401 - those of run_playbook
+        sources = [word for inventory in inventories for word in ("-i", str(inventory))]
+        return run_playbook(*sources, *arguments, **options)
+
+    return run
+
+
+@pytest.fixture
+def traffic(promise: Promise) -> Iterator[Callable[[], Traffic]]:
+    """Start the open-loop client; what a test does not stop is stopped at its end."""
+    started: list[Traffic] = []
+
+    def start() -> Traffic:
+        options = {**promise.request, "interval": INTERVAL_S, "timeout": TIMEOUT_S, "duration": 300}
+        started.append(Traffic(promise.client, options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    """Wait until a condition holds; fail with its name if it does not within the time."""
+
+    def wait(what: str, condition: Callable[[], bool], *, timeout_s: float, every_s: float = 1.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
+            time.sleep(every_s)
+
+    return wait
+
+
+def report(title: str, ledger: Ledger, theory_s: Sequence[float] | None = None) -> None:
+    """Print a ledger's summary; times stand beside theory and are no gate."""
+    seen = ledger.summary
+    times = f", outage {seen['gap']:.2f} s" if seen["failed"] else ""
+    if theory_s is not None:
+        times += f" (theory {', '.join(f'{one:.2f}' for one in theory_s)} s)"
+    print(f"\n{title}: {seen['failed']} of {seen['total']} requests lost{times}; {dict(seen['by_server'])}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Add the directors' journals to the report of a test that failed."""
+    outcome = yield
+    result = outcome.get_result()  # type: ignore[attr-defined]
+    if call.when != "call" or not result.failed or "directors" not in getattr(item, "fixturenames", ()):
+        return
+    promised: Promise = item.funcargs["promise"] if "promise" in item.funcargs else read_promise()  # type: ignore[attr-defined]
+    for name in promised.directors:
+        argv = ["journalctl", "--no-pager", "--lines=60", "--output=short-precise", "--unit=keepalived"]
+        try:
+            journal = Lab().run(name, argv, timeout=30, check=False).stdout
+        except Exception as error:  # noqa: BLE001 - a report must not fail for a node that is down
+            journal = f"not to be had: {error}"
+        result.sections.append((f"journal of keepalived on {name}", journal))

@@ -1,0 +1,98 @@
+"""Four faults, each with a ledger of every request. Counts are gates; times are printed beside theory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+
+from conftest import INTERVAL_S, TIMEOUT_S, report
+from lab import Lab
+from lab.directors import Directors
+from lab.figures import LAB_ALLOWANCE_S
+from lab.promise import Promise
+from lab.traffic import Traffic, recovered
+
+Start = Callable[[], Traffic]
+Until = Callable[..., None]
+
+# Requests that must be answered in a row before the service counts as back.
+STEADY = 20
+
+
+def lost_at_most(seconds: float) -> int:
+    """Requests of the fixed schedule that can be lost while nobody answers for so long."""
+    return ceil((seconds + TIMEOUT_S) / INTERVAL_S)
+
+
+def test_power_loss_of_the_active_director(
+    lab: Lab, directors: Directors, promise: Promise, traffic: Start
+) -> None:
+    assert directors.active() == "lb1"
+    theory = promise.takeover_s("lb1")
+    client = traffic()
+    lab.faults.power_off("lb1")
+    assert client.wait(lambda rows: recovered(rows, STEADY), timeout_s=60), "the service came back"
+    ledger = client.stop()
+    report("power loss of the active director", ledger, theory)
+    assert directors.owners(without="lb1") == ["lb2"]
+    assert ledger.summary["failed"] <= lost_at_most(theory[1] + LAB_ALLOWANCE_S)
+
+
+def test_return_of_the_old_director(
+    lab: Lab, directors: Directors, traffic: Start, until: Until
+) -> None:
+    """It takes its role back, after its checks have had their first results: not with an empty table."""
+    client = traffic()
+    lab.faults.power_on("lb1")
+    until("lb1 owns the VIP again", lambda: directors.owners() == ["lb1"], timeout_s=90)
+    assert directors.lacking("lb1") == "", "it took over with a full table"
+    ledger = client.stop()
+    report("return of the old director", ledger)
+    # Nobody is without service: only requests under way at the very moment can be lost.
+    assert ledger.summary["failed"] <= 1
+
+
+def test_orderly_stop_of_the_active_director(
+    lab: Lab, directors: Directors, promise: Promise, traffic: Start, until: Until
+) -> None:
+    assert directors.active() == "lb1"
+    client = traffic()
+    lab.faults.service_stop("lb1", "keepalived")
+    until("lb2 owns the VIP", lambda: directors.owners() == ["lb2"], timeout_s=30)
+    ledger = client.stop()
+    report("orderly stop of the active director", ledger, [promise.orderly_s("lb1")])
+    assert ledger.summary["failed"] <= 1
+    lab.faults.service_start("lb1", "keepalived")
+    until("lb1 owns the VIP again", lambda: directors.owners() == ["lb1"], timeout_s=90)
+    until("lb1's table is full", lambda: directors.lacking("lb1") == "", timeout_s=30)
+
+
+def test_real_server_lost_and_back(
+    lab: Lab, directors: Directors, promise: Promise, traffic: Start, until: Until
+) -> None:
+    share = promise.shares["web1"]
+    client = traffic()
+    lab.faults.power_off("web1")
+
+    def without_web1(director: str) -> bool:
+        return "192.0.2.21" not in lab.run(director, ["ipvsadm", "-Sn"]).stdout
+
+    for director in promise.directors:
+        until(f"{director} takes web1 out", lambda name=director: without_web1(name), timeout_s=60)
+    # From here on nothing goes to it.
+    settled = client.rows()
+    assert client.wait(lambda rows: len(rows) >= len(settled) + 40, timeout_s=30)
+    lab.faults.power_on("web1")
+    for director in promise.directors:
+        until(f"{director} puts web1 back", lambda name=director: not without_web1(name), timeout_s=120)
+    until(
+        "web1 answers again",
+        lambda: any(row["server"] == "web1" for row in client.rows()[-30:]),
+        timeout_s=30,
+    )
+    ledger = client.stop()
+    report("real server lost and back", ledger, [promise.detection_s])
+    last = max(row["n"] for row in settled)
+    late = [row for row in ledger.rows if row["n"] > last + 1 and not row["ok"]]
+    assert late == [], "no request failed after it was taken out, nor when it came back"
+    assert ledger.summary["failed"] <= ceil(share * (promise.detection_s + LAB_ALLOWANCE_S + TIMEOUT_S) / INTERVAL_S) + 1
