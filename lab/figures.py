@@ -138,9 +138,7 @@ def _failover(failover: Failover) -> list[str]:
             f"/ {failover.interval_s:g} s, + 1"
         )
     if failover.requests_failed == 0:
-        problems.append(
-            "the power loss cost no request at all: it cannot have hit the active director"
-        )
+        problems.append("the power loss cost no request at all: it cannot have hit the active director")
     return problems
 
 

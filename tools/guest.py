@@ -11,7 +11,7 @@ __all__ = ["guest_is_up", "take_guest_down"]
 
 
 def guest_is_up(root: Path) -> bool:
-    """Whether the guest runs now, so that whoever has it up keeps it. A lab that cannot say so is not up."""
+    """Whether the lab is up now, so that whoever has it up keeps it. One that cannot say so is not up."""
     done = subprocess.run(
         [sys.executable, "-m", "lab", "status", "--json"],
         cwd=root,
@@ -20,7 +20,7 @@ def guest_is_up(root: Path) -> bool:
         check=False,
     )
     try:
-        return bool(json.loads(done.stdout)["guest"]["running"])
+        return bool(json.loads(done.stdout)["host"]["state"] == "up")
     except (ValueError, KeyError, TypeError):
         return False
 

@@ -106,7 +106,7 @@ class _Progress:
     ) -> None:
         self._name, self._write, self._say, self._verbose = name, write, say, verbose
         self._begin = self._shown = time.monotonic()
-        self._at = ""
+        self._at = "no output yet"
 
     def line(self, text: str) -> None:
         self._write(text + "\n")

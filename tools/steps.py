@@ -85,8 +85,17 @@ def lint_steps(root: Path) -> list[Step]:
 def unit_step(root: Path) -> Step:
     """Everything that needs no node, rendering included: under two minutes, ended after ten."""
     junit = root / "build" / "logs" / "unit.xml"
-    argv = (str(root / ".venv" / "bin" / "python"), "-m", "pytest", "tests/unit", f"--junitxml={junit}")
-    return Step("unit", "unit", argv, limit_s=600, budget_s=120, junit=junit)
+    python = str(root / ".venv" / "bin" / "python")
+    # A line for each test, so that log and screen say which one is at work.
+    options = ("-o", "addopts=--strict-markers", "-v", f"--junitxml={junit}")
+    return Step(
+        "unit",
+        "unit",
+        (python, "-m", "pytest", "tests/unit", *options),
+        limit_s=600,
+        budget_s=120,
+        junit=junit,
+    )
 
 
 def scenario_step(root: Path, name: str) -> Step:
