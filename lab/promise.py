@@ -26,8 +26,9 @@ class Promise:
     client: the host that requests are sent from. request: what lvs_traffic is to ask for (address, port,
     path …). requests: a whole number of scheduling rounds. shares: by real server, the part of all requests
     that its weight promises; they sum to 1. directors: VRRP priority by director, falling.
-    advert_interval_s: VRRP's. detection_s: seconds until a dead real server is taken out, at the latest. tables: by director, the IPVS table that it must have: {"TCP 192.0.2.10:80":
-    {"servers": {"ADDRESS:PORT": …}}}.
+    advert_interval_s: VRRP's. detection_s: seconds until a dead real server is taken out, at the latest.
+    tables: by director, the IPVS table that it must have: {"TCP 192.0.2.10:80": {"servers": {"ADDRESS:PORT":
+    …}}}.
     """
 
     client: str
@@ -61,7 +62,7 @@ class Promise:
 
 
 def read_promise(*inventories: Path) -> Promise:
-    """Read inventories with ansible-inventory, later ones over earlier ones, and compile them as site.yml does.
+    """Read inventories with ansible-inventory, later ones over earlier ones, and compile them as the plan.
 
     No host is contacted.
 

@@ -32,6 +32,7 @@ PROMISE = Promise(
     shares={"web1": 0.5, "web2": 1 / 3, "web3": 1 / 6},
     directors={"lb1": 200, "lb2": 150},
     advert_interval_s=0.25,
+    detection_s=10.0,
     tables={"lb1": TABLE, "lb2": TABLE},
 )
 SAVED = "-A -t 192.0.2.10:80 -s wrr\n-a -t 192.0.2.10:80 -r 192.0.2.21:80 -g -w 3\n"

@@ -8,11 +8,16 @@ import pytest
 
 from lab.errors import LabError
 from lab.home import PROJECT
-from lab.promise import promise_of, read_promise
+from lab.promise import Promise, promise_of, read_promise
 
 
-def test_the_lab_s_inventory_promises_three_two_one() -> None:
-    promise = read_promise(PROJECT / "inventories" / "lab")
+@pytest.fixture(scope="module")
+def promise() -> Promise:
+    """Read the lab's inventory."""
+    return read_promise(PROJECT / "inventories" / "lab")
+
+
+def test_the_lab_s_inventory_promises_three_two_one(promise: Promise) -> None:
     assert promise.client == "client1"
     assert promise.vip == "192.0.2.10"
     assert promise.request["port"] == 80
@@ -28,8 +33,7 @@ def test_the_lab_s_inventory_promises_three_two_one() -> None:
     assert set(promise.tables) == {"lb1", "lb2"}
 
 
-def test_whoever_is_left_takes_over_by_its_own_priority() -> None:
-    promise = read_promise(PROJECT / "inventories" / "lab")
+def test_whoever_is_left_takes_over_by_its_own_priority(promise: Promise) -> None:
     interval = promise.advert_interval_s
     # RFC 5798: two to three intervals, and the skew of the one who waits.
     for dead, survivor in (("lb1", "lb2"), ("lb2", "lb1")):
@@ -37,8 +41,24 @@ def test_whoever_is_left_takes_over_by_its_own_priority() -> None:
         assert promise.takeover_s(dead) == pytest.approx((2 * interval + skew, 3 * interval + skew))
 
 
-def test_a_lone_director_has_nobody_to_take_over() -> None:
-    promise = read_promise(PROJECT / "inventories" / "lab")
+def test_who_leaves_in_order_is_followed_after_the_skew_alone(promise: Promise) -> None:
+    skew = (256 - promise.directors["lb2"]) / 256 * promise.advert_interval_s
+    assert promise.orderly_s("lb1") == pytest.approx(skew)
+
+
+def test_a_dead_real_server_is_found_after_its_check_and_the_retries(promise: Promise) -> None:
+    # The defaults: every 2 s, 2 s for an answer, two repetitions a second apart.
+    assert promise.detection_s == pytest.approx(2 + 3 * 2 + 2 * 1)
+
+
+def test_a_later_inventory_says_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "hosts.yml").write_text("edge_web: {hosts: {web3: {lvs_weight: 2}}}\n")
+    promise = read_promise(PROJECT / "inventories" / "lab", tmp_path)
+    assert promise.shares["web3"] == pytest.approx(2 / 7)
+
+
+def test_a_lone_director_has_nobody_to_take_over(promise: Promise) -> None:
     alone = type(promise)(**{**vars(promise), "directors": {"lb1": 200}})
     with pytest.raises(LabError, match="lb1 is the only director of its cluster"):
         alone.takeover_s("lb1")
