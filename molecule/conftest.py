@@ -10,19 +10,17 @@ from typing import Any
 
 import pytest
 import testinfra
+from testinfra.host import Host
+
 from lab import Lab
+from lab.demo import INTERVAL_S, TIMEOUT_S
 from lab.directors import Directors
 from lab.playbook import PlaybookRun, run_playbook
 from lab.promise import Promise, read_promise
 from lab.traffic import Ledger, Traffic
-from testinfra.host import Host
 
 PROJECT = Path(__file__).resolve().parent.parent
 SSH_CONFIG = PROJECT / "build" / "lab" / "ssh_config"
-
-# Requests during a fault: ten a second, and none waits longer than a client would.
-INTERVAL_S = 0.1
-TIMEOUT_S = 1.0
 
 
 @pytest.fixture(scope="session")
@@ -98,13 +96,18 @@ def until() -> Callable[..., None]:
     return wait
 
 
-def report(title: str, ledger: Ledger, theory_s: Sequence[float] | None = None) -> None:
+@pytest.fixture(scope="session")
+def report() -> Callable[..., None]:
     """Print a ledger's summary; times stand beside theory and are no gate."""
-    seen = ledger.summary
-    times = f", outage {seen['gap']:.2f} s" if seen["failed"] else ""
-    if theory_s is not None:
-        times += f" (theory {', '.join(f'{one:.2f}' for one in theory_s)} s)"
-    print(f"\n{title}: {seen['failed']} of {seen['total']} requests lost{times}; {dict(seen['by_server'])}")
+
+    def show(title: str, ledger: Ledger, theory_s: Sequence[float] = ()) -> None:
+        seen = ledger.summary
+        outage = f", outage {seen['gap']:.2f} s" if seen["failed"] else ""
+        theory = f" (theory {' to '.join(f'{one:.2f}' for one in theory_s)} s)" if theory_s else ""
+        lost = f"{seen['failed']} of {seen['total']} requests lost"
+        print(f"\n{title}: {lost}{outage}{theory}; {dict(seen['by_server'])}")
+
+    return show
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -119,6 +122,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         argv = ["journalctl", "--no-pager", "--lines=60", "--output=short-precise", "--unit=keepalived"]
         try:
             journal = Lab().run(name, argv, timeout=30, check=False).stdout
-        except Exception as error:  # noqa: BLE001 - a report must not fail for a node that is down
+        except Exception as error:  # a report must not fail for a node that is down
             journal = f"not to be had: {error}"
         result.sections.append((f"journal of keepalived on {name}", journal))

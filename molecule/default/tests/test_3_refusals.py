@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from lab import Lab
 from lab.playbook import PlaybookRun
 from lab.traffic import Traffic
@@ -56,9 +57,7 @@ def test_a_broken_document_touches_no_host(playbook: Playbook, traffic: Start, t
     assert client.stop().summary["failed"] == 0
 
 
-def test_a_broken_template_touches_no_host(
-    playbook: Playbook, traffic: Start, copy: Path, lab: Lab
-) -> None:
+def test_a_broken_template_touches_no_host(playbook: Playbook, traffic: Start, copy: Path, lab: Lab) -> None:
     template = copy / f"roles/keepalived/templates{CONFIGURATION}.j2"
     template.write_text(template.read_text() + "{{ there_is_no_such_name }}\n")
     before = digests(lab)
