@@ -38,14 +38,15 @@ class _Server:
 def parse_checker_dump(text: str) -> dict[tuple[str, str], dict[str, bool]]:
     """Return ``{"alive": …, "checked": …}`` by (service, real server).
 
-    The keys are as in ("TCP 192.0.2.10:80", "192.0.2.21:80"), the way ipvsadm(8) writes endpoints. A service by firewall mark is "FWM 7" (IPv6: "FWM 7 IPv6"), one by group "GROUP [name]:0" as keepalived
-    writes it. An IPv6 address stands in brackets.
+    The keys are as in ("TCP 192.0.2.10:80", "192.0.2.21:80"), the way ipvsadm(8) writes endpoints: an IPv6
+    address stands in brackets. A service by firewall mark is "FWM 7" (IPv6: "FWM 7 IPv6"), one by group is
+    "GROUP [name]:0", as keepalived writes it.
 
     ``alive``: keepalived holds the server for good. Before the first result that is only its assumption, so
     ``checked`` tells whether every enabled checker of the server has had its first result. It is true where
-    there is nothing to wait for: no checker, or none enabled (``ha_suspend`` on a standby). A bad first result
-    counts although keepalived still retries, and holds a server alive meanwhile that it had assumed alive; with
-    ``alpha``, as this toolkit configures it, a server is assumed dead until its first good result.
+    there is nothing to wait for: no checker, or none enabled (``ha_suspend`` on a standby). A bad first
+    result counts although keepalived still retries, and meanwhile holds a server alive that it had assumed
+    alive; with ``alpha``, as this toolkit configures it, a server is assumed dead until a good result.
 
     Raises ValueError for a text that is no complete dump: without any section, or cut off within a server or
     a checker.

@@ -29,6 +29,8 @@ SCHEMA = 1
 DEFAULT_HEADER = "X-Real-Server"
 #: An answer longer than this is read to its end, but only so much of it is kept (bytes).
 KEEP_BYTES = 65536
+#: No time in a schedule is longer (seconds); it keeps the run bounded.
+LONGEST = 7 * 86400.0
 #: Longest sleep in the loop (seconds), so that a stop request is seen soon.
 STOP_POLL = 0.25
 
@@ -116,7 +118,7 @@ def _is_int(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LONGEST
 
 
 def _family(address: object) -> int | None:

@@ -1,0 +1,1 @@
+"""Tests of lvs_facts, lvs_probe and what they are made of, run natively."""

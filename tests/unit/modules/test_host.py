@@ -1,0 +1,263 @@
+"""The readers of lvs_facts on a root file system of the test's own, with commands that a table answers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from module_utils import lvs_host
+from module_utils.lvs_host import Host
+
+LIBRARY = f"lib/modules/{os.uname().release}"
+
+
+class Node:
+    """A root file system and the answers of its commands."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.calls: list[list[str]] = []
+        self.answers: dict[str, tuple[int, str, str]] = {}
+        self.host = Host(self._run, str(root))
+
+    def _run(self, argv: list[str]) -> tuple[int, str, str]:
+        self.calls.append(argv)
+        return self.answers[argv[0]] if argv[0] in self.answers else self.answers[" ".join(argv)]
+
+    def file(self, path: str, text: str) -> Path:
+        """Write a file and the folders above it."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def command(self, name: str, code: int = 0, out: str = "", err: str = "") -> None:
+        """Install a command; the name may carry arguments, to answer those only."""
+        self.file(f"usr/sbin/{name.split(maxsplit=1)[0]}", "").chmod(0o755)
+        self.answers[name] = (code, out, err)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+def test_bare_node_has_no_problems_and_runs_nothing(node: Node) -> None:
+    found = lvs_host.system(node.host)
+    assert {key for key, value in found.items() if value is None} == {
+        "os_release", "memory_kib", "boot_id", "uptime_s",
+    }  # fmt: skip
+    assert lvs_host.packages(node.host, ["keepalived"]) == {"keepalived": None}
+    assert lvs_host.units(node.host, ["keepalived.service"]) == {"keepalived.service": None}
+    assert lvs_host.modules(node.host, ["ip_vs"]) == {"ip_vs": "missing"}
+    assert lvs_host.sysctls(node.host, ["net.ipv4.ip_forward"]) == {"net.ipv4.ip_forward": None}
+    assert lvs_host.files(node.host, ["/etc/hosts"]) == {"/etc/hosts": None}
+    assert set(lvs_host.ipvs(node.host).values()) == {None}
+    assert (node.calls, node.host.problems) == ([], [])
+
+
+@pytest.mark.parametrize("read", [lvs_host.packages, lvs_host.units, lvs_host.modules])
+def test_nothing_wanted_runs_nothing(node: Node, read: Callable[[Host, list[str]], object]) -> None:
+    node.command("dpkg-query")
+    node.command("systemctl")
+    assert read(node.host, []) == {}
+    assert node.calls == []
+
+
+def test_system(node: Node) -> None:
+    node.file("etc/os-release", "ID=debian\n")
+    node.file("proc/meminfo", "MemTotal:        4028452 kB\nMemFree: 1 kB\n")
+    node.file("proc/sys/kernel/random/boot_id", "238885ba-392f-4536-b80e-c0e2ebb7a6cc\n")
+    node.file("proc/uptime", "1562.73 3000.00\n")
+    found = lvs_host.system(node.host)
+    assert (found["os_release"], found["memory_kib"], found["uptime_s"]) == ("ID=debian\n", 4028452, 1562.73)
+    assert found["boot_id"] == "238885ba-392f-4536-b80e-c0e2ebb7a6cc"
+    assert (found["kernel"], found["hostname"]) == (os.uname().release, os.uname().nodename)
+
+
+def test_packages_count_only_when_fully_installed(node: Node) -> None:
+    node.command(
+        "dpkg-query",
+        1,
+        "keepalived installed 1:2.3.3-1\nipvsadm config-files 1:1.31-1\nip installed 9\n"
+        "heartbeat not-installed \n",
+        "dpkg-query: no packages found matching nosuch\n",
+    )
+    names = ["keepalived", "ipvsadm", "heartbeat", "nosuch"]
+    assert lvs_host.packages(node.host, names) == {
+        "keepalived": "1:2.3.3-1", "ipvsadm": None, "heartbeat": None, "nosuch": None,
+    }  # fmt: skip
+    assert len(node.calls) == 1
+    assert node.host.problems == []
+
+
+def test_command_that_fails_is_a_problem(node: Node) -> None:
+    node.command("dpkg-query", 2, "", "dpkg-query: error: cannot read the database\n")
+    assert lvs_host.packages(node.host, ["keepalived"]) == {"keepalived": None}
+    assert node.host.problems == [
+        "dpkg-query -W -f: exit code 2: dpkg-query: error: cannot read the database"
+    ]
+
+
+SHOWN = """\
+LoadState=loaded
+ActiveState=active
+SubState=running
+UnitFileState=enabled
+MainPID=812
+NRestarts=0
+ActiveEnterTimestampMonotonic=5120045
+NeedDaemonReload=no
+
+LoadState=loaded
+ActiveState=active
+SubState=active
+UnitFileState=static
+ActiveEnterTimestampMonotonic=1
+NeedDaemonReload=no
+"""
+
+
+def test_units_in_one_call(node: Node) -> None:
+    node.command("systemctl", 0, SHOWN)
+    found = lvs_host.units(node.host, ["keepalived.service", "network-online.target"])
+    assert found["keepalived.service"] == {
+        "ActiveState": "active",
+        "SubState": "running",
+        "UnitFileState": "enabled",
+        "LoadState": "loaded",
+        "MainPID": "812",
+        "NRestarts": "0",
+        "ActiveEnterTimestampMonotonic": "5120045",
+        "NeedDaemonReload": "no",
+    }
+    target = found["network-online.target"]
+    assert target is not None
+    assert (target["SubState"], target["MainPID"]) == ("active", None)  # a target has no process
+    assert len(node.calls) == 1
+
+
+def test_units_that_do_not_match_their_names_are_a_problem(node: Node) -> None:
+    node.command("systemctl", 0, SHOWN)
+    assert lvs_host.units(node.host, ["keepalived.service"]) == {"keepalived.service": None}
+    assert node.host.problems == ["systemctl show: 2 answers for 1 units"]
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("ip_vs", "loaded"),
+        ("nf-conntrack", "loaded"),
+        ("ipip", "builtin"),
+        ("fou", "builtin"),
+        ("tcp_cubic", "builtin"),
+        ("ip_vs_mh", "available"),
+        ("ip-vs-wrr", "available"),
+        ("ip_vs_sh", "available"),
+        ("ip_vs_twos", "missing"),
+        ("vs", "missing"),
+    ],
+)
+def test_modules(node: Node, name: str, state: str) -> None:
+    node.file("proc/modules", "ip_vs 184320 3 ip_vs_rr, Live 0x0\nnf_conntrack 200 1 ip_vs, Live 0x0\n")
+    node.file(f"{LIBRARY}/modules.builtin", "kernel/net/ipv4/ipip.ko\nkernel/net/ipv4/fou.ko\n")
+    node.file("sys/module/tcp_cubic/parameters/beta", "717\n")
+    node.file(
+        f"{LIBRARY}/modules.dep",
+        "kernel/net/netfilter/ipvs/ip_vs_mh.ko: kernel/net/netfilter/ipvs/ip_vs.ko\n"
+        "kernel/net/netfilter/ipvs/ip_vs_wrr.ko.xz: kernel/net/netfilter/ipvs/ip_vs.ko.xz\n"
+        "kernel/net/netfilter/ipvs/ip-vs-sh.ko.zst:\n",
+    )
+    assert lvs_host.modules(node.host, [name]) == {name: state}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("net.ipv4.ip_forward", "/proc/sys/net/ipv4/ip_forward"),
+        ("net/ipv4/ip_forward", "/proc/sys/net/ipv4/ip_forward"),
+        # sysctl.d(5): after a first dot, dots and slashes change places; after a first slash, they stay.
+        ("net.ipv4.conf.bond0/120.arp_ignore", "/proc/sys/net/ipv4/conf/bond0.120/arp_ignore"),
+        ("net/ipv4/conf/bond0.120/arp_ignore", "/proc/sys/net/ipv4/conf/bond0.120/arp_ignore"),
+    ],
+)
+def test_sysctl_names(name: str, path: str) -> None:
+    assert lvs_host.sysctl_path(name) == path
+
+
+def test_sysctls_keep_the_name_they_were_asked_by(node: Node) -> None:
+    node.file("proc/sys/net/ipv4/conf/bond0.120/arp_ignore", "1\n")
+    node.file("proc/sys/net/ipv4/vs/sync_threshold", "3\t50\n")
+    names = ["net/ipv4/conf/bond0.120/arp_ignore", "net.ipv4.vs.sync_threshold", "net.ipv4.vs.none"]
+    assert lvs_host.sysctls(node.host, names) == dict(zip(names, ["1", "3\t50", None], strict=True))
+
+
+def test_unreadable_sysctl_is_a_problem(node: Node) -> None:
+    (node.root / "proc/sys/net/ipv4").mkdir(parents=True)
+    assert lvs_host.sysctls(node.host, ["net.ipv4"]) == {"net.ipv4": None}
+    assert node.host.problems == ["/proc/sys/net/ipv4: Is a directory"]
+
+
+def test_files(node: Node) -> None:
+    file = node.file("etc/keepalived/keepalived.conf", "global_defs {}\n")
+    file.chmod(0o4640)
+    (node.root / "etc/link").symlink_to("keepalived/keepalived.conf")
+    (node.root / "etc/dangling").symlink_to("nowhere")
+    there = ["/etc/keepalived/keepalived.conf", "/etc/link", "/etc/keepalived"]
+    found = lvs_host.files(node.host, [*there, "/etc/dangling", "/etc/link/below"])
+    expected: dict[str, Any] = {
+        "sha256": hashlib.sha256(b"global_defs {}\n").hexdigest(),
+        "mode": "4640",
+        "owner": file.owner(),
+        "group": file.group(),
+        "size": 15,
+    }
+    assert found["/etc/keepalived/keepalived.conf"] == expected
+    assert found["/etc/link"] == expected
+    assert found["/etc/keepalived"] is not None
+    assert found["/etc/keepalived"]["sha256"] is None
+    assert (found["/etc/dangling"], found["/etc/link/below"]) == (None, None)
+    assert node.host.problems == []
+
+
+def test_owner_without_a_name_is_its_number(node: Node) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("giving a file away needs root")
+    os.chown(node.file("etc/x", ""), 54321, 54322)
+    found = lvs_host.files(node.host, ["/etc/x"])["/etc/x"]
+    assert found is not None
+    assert (found["owner"], found["group"]) == ("54321", "54322")
+
+
+IP_VS = "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n"
+
+
+def test_ipvs(node: Node) -> None:
+    node.file("proc/net/ip_vs", IP_VS)
+    node.file("sys/module/ip_vs/parameters/conn_tab_bits", "12\n")
+    node.command("ipvsadm -Sn", 0, "-A -t 192.0.2.10:80 -s wrr\n")
+    node.command("ipvsadm -ln --daemon", 0, "master sync daemon (mcast=eth1, syncid=51)\n")
+    assert lvs_host.ipvs(node.host) == {
+        "proc": "IP Virtual Server version 1.2.1 (size=4096)",
+        "table": "-A -t 192.0.2.10:80 -s wrr\n",
+        "daemons": "master sync daemon (mcast=eth1, syncid=51)\n",
+        "conn_tab_bits": "12",
+    }
+
+
+def test_ipvsadm_is_not_run_without_ipvs_in_the_kernel(node: Node) -> None:
+    node.command("ipvsadm -Sn")  # it would load the module
+    assert lvs_host.ipvs(node.host)["table"] is None
+    assert node.calls == []
+
+
+def test_ipvs_without_ipvsadm(node: Node) -> None:
+    node.file("proc/net/ip_vs", IP_VS)
+    found = lvs_host.ipvs(node.host)
+    assert (found["proc"], found["table"]) == ("IP Virtual Server version 1.2.1 (size=4096)", None)
+    assert node.host.problems == []
