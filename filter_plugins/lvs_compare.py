@@ -28,7 +28,7 @@ options:
     required: true
   observations:
     description:
-      - By host, the return value C(observation) of M(lvs_facts), or null for an unreachable host.
+      - By host, the return value C(observation) of M(lvs_facts), empty for one that gave no answer.
     type: dict
     required: true
   accept_unreachable:

@@ -30,7 +30,7 @@ options:
     type: dict
     required: true
   probes:
-    description: By probe host, what M(lvs_probe) returned, or null for an unreachable one.
+    description: By probe host, what M(lvs_probe) returned, empty for one that gave no answer.
     type: dict
     required: true
 author: The LVS cluster toolkit's maintainers

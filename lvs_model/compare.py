@@ -16,13 +16,13 @@ SUPPORTED = {("debian", "12"), ("debian", "13")}
 
 def compare(
     plan: dict[str, Any],
-    observations: dict[str, dict[str, Any] | None],
+    observations: dict[str, dict[str, Any]],
     accept_unreachable: list[str] | None = None,
 ) -> dict[str, Any]:
     """Decide what a deployment has to do.
 
-    ``observations`` gives for every host that was asked what lvs_facts returned, or None where it was
-    unreachable; hosts of the plan that were not asked (``--limit``) are left alone.
+    ``observations`` gives for every host that was asked what lvs_facts returned, empty where it gave no
+    answer; hosts of the plan that were not asked (``--limit``) are left alone.
     ``accept_unreachable`` names unreachable directors without which the operator wants to go on.
 
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``directors`` and
@@ -30,8 +30,8 @@ def compare(
     ``unreachable``, ``summary`` (text for the operator). Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])
-    seen = {host: Observation(host, raw) for host, raw in observations.items() if raw is not None}
-    unreachable = sorted(host for host, raw in observations.items() if raw is None)
+    seen = {host: Observation(host, raw) for host, raw in observations.items() if raw}
+    unreachable = sorted(host for host, raw in observations.items() if not raw)
     problems = [
         *_unreachable(plan, unreachable, accepted),
         *(problem for host in seen for problem in _fitness(plan["hosts"][host], seen[host])),
@@ -134,12 +134,12 @@ def _unreachable(plan: dict[str, Any], unreachable: list[str], accepted: set[str
         if cluster["directors"] and all(host in unreachable for host in cluster["directors"]):
             yield Problem(f"cluster {name}", "no director is reachable", "mend one of them first")
         for service in cluster["services"]:
-            pool = [server["name"] for server in service["real_servers"]]
+            pool = [server["name"] for server in service["real_servers"] if server["weight"] > 0]
             left = [host for host in pool if host not in unreachable]
             if len(left) < service["min_servers"]:
                 yield Problem(
                     f"cluster {name}: service {service['name']}",
-                    f"{len(left)} of {len(pool)} real servers are reachable, fewer than its min_servers "
+                    f"{len(left)} of {len(pool)} real servers with a weight are reachable, fewer than its min_servers "
                     f"{service['min_servers']}",
                     "mend them, or lower min_servers",
                 )

@@ -139,7 +139,7 @@ def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     whose checks have no result yet is pending.
     """
     view = seen.checkers
-    if "ipvs" not in planned or view is None:
+    if "ipvs" not in planned or view is None or seen.raw["ipvs"].get("table") is None:
         return []
     down = down_servers(planned, seen)
     differences = []

@@ -47,6 +47,12 @@ def _header_or_path(value: str) -> str:
     return value
 
 
+def _centiseconds(value: float) -> float:
+    if abs(value * 100 - round(value * 100)) > 1e-6:
+        raise ValueError("use a multiple of 0.01")
+    return value
+
+
 def _known_scheduler(value: str) -> str:
     if value not in SCHEDULERS:
         raise ValueError(f"use one of {', '.join(SCHEDULERS)}")
@@ -94,9 +100,9 @@ class Failover(_Strict):
         default=None,
         description="Seconds before it does so. Default: until its checks have had their first results.",
     )
-    advert_interval: Annotated[float, BeforeValidator(_no_bool), Field(ge=0.01, le=40.95)] = Field(
-        default=1.0, description="Seconds between VRRP adverts, in steps of 0.01 (RFC 5798, 5.2.7)."
-    )
+    advert_interval: Annotated[
+        float, BeforeValidator(_no_bool), Field(ge=0.01, le=40.95), AfterValidator(_centiseconds)
+    ] = Field(default=1.0, description="Seconds between VRRP adverts, in steps of 0.01 (RFC 5798, 5.2.7).")
     router_id: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] | None = Field(
         default=None, description="VRRP virtual router id. Default: a free one, derived from the name."
     )

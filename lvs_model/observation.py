@@ -99,12 +99,12 @@ class Observation:
         text = (self.raw.get("keepalived") or {}).get("data")
         return parse_checker_dump(text) if text else None
 
-    def arp(self, address: str) -> set[str]:
-        """Hardware addresses that answered this host's ARP request for an address."""
+    def arp(self, address: str) -> set[str] | None:
+        """Hardware addresses that answered this host's ARP request for an address; None if it did not ask."""
         for entry in self.raw.get("arp") or []:
-            if entry["address"] == address:
+            if entry["address"] == address and not entry.get("skipped"):
                 return {mac.lower() for mac in entry.get("macs") or []}
-        return set()
+        return None
 
     def owns(self, vip: str) -> bool:
         """Whether the host has a VIP on an interface other than lo."""

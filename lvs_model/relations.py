@@ -12,11 +12,14 @@ from lvs_model.document import Cluster, Service
 from lvs_model.inventory import Host, Inventory
 from lvs_model.problems import Problem
 
+_LONGEST_FAILBACK_DELAY = 1000  # preempt_delay of keepalived.conf(5), seconds
+
 
 def check_relations(inventory: Inventory) -> list[Problem]:
     """Every relation that does not hold, over all clusters of the inventory."""
     problems: list[Problem] = []
     for cluster in inventory.clusters.values():
+        problems += _failover(cluster)
         problems += _networks(cluster)
         problems += _services(cluster, inventory)
         problems += _directors(cluster, inventory)
@@ -28,6 +31,27 @@ def check_relations(inventory: Inventory) -> list[Problem]:
 
 def _root(cluster: Cluster) -> str:
     return f"lvs_cluster[{cluster.name}]"
+
+
+def failback_delay_s(cluster: Cluster) -> float:
+    """Seconds that a returning director waits before it takes its role back.
+
+    Without a given one: until every check has had its first result, so that it does not take over
+    with an empty table.
+    """
+    if cluster.failover.failback_delay is not None:
+        return cluster.failover.failback_delay
+    return max(service.check.first_result_s for service in cluster.services)
+
+
+def _failover(cluster: Cluster) -> Iterator[Problem]:
+    if cluster.failover.failback and failback_delay_s(cluster) > _LONGEST_FAILBACK_DELAY:
+        yield Problem(
+            f"{_root(cluster)}.failover.failback_delay",
+            f"the checks' first results can take {failback_delay_s(cluster):.0f} s, and keepalived waits "
+            f"at most {_LONGEST_FAILBACK_DELAY} s",
+            "shorten the checks' timeouts or retries, or give a delay",
+        )
 
 
 def _networks(cluster: Cluster) -> Iterator[Problem]:
@@ -125,14 +149,15 @@ def _pool(path: str, service: Service, cluster: Cluster, inventory: Inventory) -
             "put real servers into the group (disabled ones do not count)",
         )
         return
-    if service.min_servers > len(pool):
+    serving = sum(weight > 0 for weight in inventory.pool_weights(service.pool).values())
+    if not serving:
+        yield Problem(f"{path}.pool", "every real server has weight 0", "give one a weight above 0")
+    elif service.min_servers > serving:
         yield Problem(
             f"{path}.min_servers",
-            f"{service.min_servers} is more than the {len(pool)} real servers of the pool",
+            f"{service.min_servers} is more than the {serving} real servers with a weight above 0",
             "lower it, or add real servers",
         )
-    if not any(inventory.pool_weights(service.pool).values()):
-        yield Problem(f"{path}.pool", "every real server has weight 0", "give one a weight above 0")
     for host in pool:
         if real_server_network(cluster, host) is None:
             yield Problem(

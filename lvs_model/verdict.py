@@ -20,15 +20,15 @@ _SPLIT_TOLERANCE = 0.05
 
 def judge(
     plan: dict[str, Any],
-    observations: dict[str, dict[str, Any] | None],
-    probes: dict[str, dict[str, Any] | None],
+    observations: dict[str, dict[str, Any]],
+    probes: dict[str, dict[str, Any]],
 ) -> list[Finding]:
     """Findings for every cluster of the plan.
 
     ``observations`` as for compare.compare; ``probes`` gives by probe host what lvs_probe returned,
-    None where it was unreachable.
+    empty where it gave no answer.
     """
-    seen = {host: Observation(host, raw) for host, raw in observations.items() if raw is not None}
+    seen = {host: Observation(host, raw) for host, raw in observations.items() if raw}
     findings: list[Finding] = []
     for name, cluster in plan["clusters"].items():
         directors = {host: seen[host] for host in cluster["directors"] if host in seen}
@@ -95,6 +95,9 @@ def _arp(
         for host, director in directors.items():
             expected = set() if host == owners[0] else {right}
             answers = director.arp(vip)
+            if answers is None:
+                yield "unproven", f"who answers ARP for VIP {vip}: {host} could not ask"
+                continue
             strangers = sorted(mac for mac in answers - expected if mac is not None)
             for mac in strangers:
                 who = next((name for name, one in seen.items() if mac in one.macs), "an unknown host")
@@ -112,9 +115,9 @@ def _requests(
     plan: dict[str, Any],
     name: str,
     directors: dict[str, Observation],
-    probes: dict[str, dict[str, Any] | None],
+    probes: dict[str, dict[str, Any]],
 ) -> Iterator[tuple[str, str]]:
-    answered = {host: result for host, result in probes.items() if result is not None}
+    answered = {host: result for host, result in probes.items() if "results" in result}
     if not answered:
         yield "unproven", "the client's view: no host of the group 'probes' was reachable or there is none"
         return
@@ -140,11 +143,15 @@ def _one_service(
     if service["probe"]["header"] is None:
         yield "unproven", f"{title}: which real server answered (give the service's probe a header)"
         return
+    keys = {
+        f"{service['protocol'].upper()} {vip}:{port}" for vip in service["vips"] for port in service["ports"]
+    }
     dead = {
         server
         for host, director in directors.items()
-        for servers in down_servers(plan["hosts"][host], director).values()
+        for key, servers in down_servers(plan["hosts"][host], director).items()
         for server in servers
+        if key in keys
     }
     live = [
         server

@@ -10,7 +10,7 @@ from typing import Any
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory
 from lvs_model.parts import Action, Health, Part, Validation
-from lvs_model.relations import real_server_network
+from lvs_model.relations import failback_delay_s, real_server_network
 from lvs_model.render import render
 from lvs_model.vrrp import orderly_takeover_s
 
@@ -19,17 +19,6 @@ _UNIT = "keepalived.service"
 _CONFIGURATION = "/etc/keepalived/keepalived.conf"
 _LEAVE = "/usr/local/lib/lvs-toolkit/keepalived-leave"
 _RELEASE = "/usr/local/lib/lvs-toolkit/keepalived-release"
-
-
-def failback_delay_s(cluster: Cluster) -> float:
-    """Seconds that a returning director waits before it takes its role back.
-
-    Without a given one: until every check has had its first result, so that it does not take over
-    with an empty table.
-    """
-    if cluster.failover.failback_delay is not None:
-        return cluster.failover.failback_delay
-    return max(service.check.first_result_s for service in cluster.services)
 
 
 def director(
@@ -110,7 +99,7 @@ def _context(
         "vips": vips,
         # One id a sync group (0 to 255); the router id is unique on the segment already.
         "sync": {"interface": host.interface_on(cluster, sync.network), "id": router_id} if sync else None,
-        "demote_file": "/run/lvs-toolkit/demote",
+        "leaving": "/run/lvs-toolkit/leaving",
         "leave": _LEAVE,
         # Seconds that the table outlives the VIPs on an orderly stop: until the slowest peer has
         # announced itself, and the adverts' jitter.
