@@ -70,6 +70,18 @@ def parse_reply(frame: bytes) -> Reply | None:
     return Reply(mac=fields[8], address=fields[9], target_mac=fields[10], target_address=fields[11])
 
 
+def answers(reply: Reply, own_mac: bytes, source: str, address: str) -> bool:
+    """Tell whether a reply is another host's answer to our question ``who-has address tell source``.
+
+    A promiscuous interface shows replies to others as well, and a switch may send our own frames back.
+    """
+    return (
+        reply.mac != own_mac
+        and reply.target_mac == own_mac
+        and (reply.address, reply.target_address) == (socket.inet_aton(address), socket.inet_aton(source))
+    )
+
+
 def format_mac(mac: bytes) -> str:
     """Write a MAC as ``ip link`` does: six lower-case pairs with colons."""
     return mac.hex(":")
@@ -130,15 +142,13 @@ class _Interface:
             except OSError:  # the interface went down meanwhile: what came before it stands
                 return
             reply = parse_reply(frame)
-            if reply is None or reply.target_mac != self.mac or reply.mac == self.mac:
+            if reply is None:
                 continue
-            for answer in self.asked:
-                source = socket.inet_aton(answer["source"] or self.address)
-                asked = socket.inet_aton(answer["address"])
-                if (reply.address, reply.target_address) == (asked, source):
-                    mac = format_mac(reply.mac)
-                    if mac not in answer["macs"]:
-                        answer["macs"].append(mac)
+            mac = format_mac(reply.mac)
+            for asked in self.asked:
+                source = asked["source"] or self.address
+                if mac not in asked["macs"] and answers(reply, self.mac, source, asked["address"]):
+                    asked["macs"].append(mac)
 
 
 def who_has(questions: list[dict[str, Any]], window: float = WINDOW) -> list[ArpAnswer]:
@@ -153,13 +163,13 @@ def who_has(questions: list[dict[str, Any]], window: float = WINDOW) -> list[Arp
     such interface, no permission) has ``skipped`` set; nothing is raised.
 
     """
-    answers: list[ArpAnswer] = []
+    results: list[ArpAnswer] = []
     interfaces: dict[str, _Interface] = {}
     failures: dict[str, str] = {}
     for question in questions:
         name, address, source = question["interface"], question["address"], question.get("source")
         answer = ArpAnswer(interface=name, address=address, source=source, macs=[], skipped=None)
-        answers.append(answer)
+        results.append(answer)
         if not _is_ipv4(address) or (source and not _is_ipv4(source)):
             wrong = source if _is_ipv4(address) else address
             answer["skipped"] = f"{wrong} is not an IPv4 address, and ARP knows only those"
@@ -176,9 +186,9 @@ def who_has(questions: list[dict[str, Any]], window: float = WINDOW) -> list[Arp
         interfaces[name].asked.append(answer)
     if interfaces:
         _exchange(list(interfaces.values()), window)
-    for answer in answers:
+    for answer in results:
         answer["macs"].sort()
-    return answers
+    return results
 
 
 def _exchange(interfaces: list[_Interface], window: float) -> None:

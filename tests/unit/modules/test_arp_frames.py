@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from module_utils.lvs_arp import Reply, build_request, format_mac, parse_reply, who_has
+from module_utils.lvs_arp import Reply, answers, build_request, format_mac, parse_reply, who_has
 
 OWN = bytes.fromhex("52540000000c")
 PEER = bytes.fromhex("52540000000b")
@@ -52,6 +52,22 @@ def test_reply_is_read_with_and_without_padding(padding: bytes) -> None:
 )
 def test_what_is_no_reply_is_left_alone(frame: bytes) -> None:
     assert parse_reply(frame) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"mac": "52540000000c"}, False),  # our own frame, sent back
+        ({"target_mac": "52540000000d"}, False),  # to another host
+        ({"target": "c000020d"}, False),  # to another question
+        ({"address": "c000020b"}, False),  # about another address
+    ],
+)
+def test_which_reply_answers_the_question(change: dict[str, str], expected: bool) -> None:
+    read = parse_reply(reply(**change))
+    assert read is not None
+    assert answers(read, OWN, "192.0.2.12", "192.0.2.10") is expected
 
 
 def test_mac_is_written_as_ip_link_does() -> None:
