@@ -9,6 +9,7 @@ import pytest
 from lab.errors import LabError
 from lab.home import PROJECT
 from lab.promise import Promise, promise_of, read_promise
+from module_utils.lvs_traffic import stream_from
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,11 @@ def test_the_lab_s_inventory_promises_three_two_one(promise: Promise) -> None:
     assert list(promise.directors) == ["lb1", "lb2"]
     assert promise.directors["lb1"] > promise.directors["lb2"]
     assert set(promise.tables) == {"lb1", "lb2"}
+
+
+def test_what_is_to_be_asked_is_what_the_engine_understands(promise: Promise) -> None:
+    stream = stream_from({**promise.request, "interval": 0.1, "timeout": 1, "duration": 5})
+    assert (stream.target.address, stream.target.header) == ("192.0.2.10", "X-Real-Server")
 
 
 def test_whoever_is_left_takes_over_by_its_own_priority(promise: Promise) -> None:
