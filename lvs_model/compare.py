@@ -139,8 +139,8 @@ def _unreachable(plan: dict[str, Any], unreachable: list[str], accepted: set[str
             if len(left) < service["min_servers"]:
                 yield Problem(
                     f"cluster {name}: service {service['name']}",
-                    f"{len(left)} of {len(pool)} real servers with a weight are reachable, fewer than its min_servers "
-                    f"{service['min_servers']}",
+                    f"{len(left)} of {len(pool)} real servers with a weight are reachable, fewer than "
+                    f"min_servers {service['min_servers']}",
                     "mend them, or lower min_servers",
                 )
 

@@ -138,9 +138,12 @@ def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     A real server that keepalived's checks found dead is missing rightly: that is no difference. One
     whose checks have no result yet is pending.
     """
-    view = seen.checkers
-    if "ipvs" not in planned or view is None or seen.raw["ipvs"].get("table") is None:
+    if "ipvs" not in planned or seen.raw["ipvs"].get("table") is None:
         return []
+    view = seen.checkers
+    if view is None:
+        running = any(seen.unit(name).get("ActiveState") == "active" for name in planned["units"])
+        return [Difference("pending", "keepalived has not told what its checks found")] if running else []
     down = down_servers(planned, seen)
     differences = []
     for entry in ipvs_table.diff(planned_table(planned), seen.table):

@@ -97,7 +97,10 @@ class Observation:
         None where keepalived does not run or did not tell.
         """
         text = (self.raw.get("keepalived") or {}).get("data")
-        return parse_checker_dump(text) if text else None
+        try:
+            return parse_checker_dump(text) if text else None
+        except ValueError:  # cut off: it was being written
+            return None
 
     def arp(self, address: str) -> set[str] | None:
         """Hardware addresses that answered this host's ARP request for an address; None if it did not ask."""

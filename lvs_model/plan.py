@@ -200,6 +200,9 @@ def _add_probes(
                             "header": options["header"],
                             "identify": "header" if options["header"] else "none",
                             "count": service["requests"],
+                            # As fast as a client that does not wait for answers, and bounded when
+                            # none comes: all time out together.
+                            "interval": 0.02,
                             "timeout": 5,
                         }
                     )

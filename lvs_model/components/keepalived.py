@@ -9,7 +9,7 @@ from typing import Any
 
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory
-from lvs_model.parts import Action, Health, Part, Validation
+from lvs_model.parts import Action, Health, Part, Preparation, Validation
 from lvs_model.relations import failback_delay_s, real_server_network
 from lvs_model.render import render
 from lvs_model.vrrp import orderly_takeover_s
@@ -17,6 +17,7 @@ from lvs_model.vrrp import orderly_takeover_s
 _COMPONENT = "keepalived"
 _UNIT = "keepalived.service"
 _CONFIGURATION = "/etc/keepalived/keepalived.conf"
+_RUNTIME = "/run/lvs-toolkit"  # RuntimeDirectory= of the unit's drop-in
 _LEAVE = "/usr/local/lib/lvs-toolkit/keepalived-leave"
 _RELEASE = "/usr/local/lib/lvs-toolkit/keepalived-release"
 
@@ -38,6 +39,8 @@ def director(
         units=[_UNIT],
     )
     drop_in = part.path_of("lvs-toolkit.conf")
+    # keepalived -t wants the directory of a tracked file; the unit makes it for the daemon.
+    part.prepare = [Preparation("Make the runtime directory", ("mkdir", "-p", _RUNTIME))]
     part.validate = [
         Validation(
             "keepalived accepts its configuration",
@@ -99,7 +102,7 @@ def _context(
         "vips": vips,
         # One id a sync group (0 to 255); the router id is unique on the segment already.
         "sync": {"interface": host.interface_on(cluster, sync.network), "id": router_id} if sync else None,
-        "leaving": "/run/lvs-toolkit/leaving",
+        "leaving": f"{_RUNTIME}/leaving",
         "leave": _LEAVE,
         # Seconds that the table outlives the VIPs on an orderly stop: until the slowest peer has
         # announced itself, and the adverts' jitter.
