@@ -62,8 +62,8 @@ def _known_scheduler(value: str) -> str:
 Name = Annotated[str, AfterValidator(_plain_name)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 Token = Annotated[str, AfterValidator(_header_or_path)]
-Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=65535)]
-Weight = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_no_bool)]
+Weight = Annotated[int, Field(ge=0, le=65535), BeforeValidator(_no_bool)]
 
 
 class _Strict(BaseModel):
@@ -96,14 +96,14 @@ class Failover(_Strict):
     method: Literal["vrrp"] = "vrrp"
     network: Name = Field(description="Network on which the directors elect the owner.")
     failback: bool = Field(default=False, description="True: a repaired director takes its role back.")
-    failback_delay: Annotated[float, BeforeValidator(_no_bool), Field(ge=0, le=1000)] | None = Field(
+    failback_delay: Annotated[float, Field(ge=0, le=1000), BeforeValidator(_no_bool)] | None = Field(
         default=None,
         description="Seconds before it does so. Default: until its checks have had their first results.",
     )
     advert_interval: Annotated[
-        float, BeforeValidator(_no_bool), Field(ge=0.01, le=40.95), AfterValidator(_centiseconds)
+        float, Field(ge=0.01, le=40.95), BeforeValidator(_no_bool), AfterValidator(_centiseconds)
     ] = Field(default=1.0, description="Seconds between VRRP adverts, in steps of 0.01 (RFC 5798, 5.2.7).")
-    router_id: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] | None = Field(
+    router_id: Annotated[int, Field(ge=1, le=255), BeforeValidator(_no_bool)] | None = Field(
         default=None, description="VRRP virtual router id. Default: a free one, derived from the name."
     )
 
@@ -119,18 +119,18 @@ class Check(_Strict):
 
     type: Literal["http", "tcp"] = "tcp"
     path: Token = Field(default="/", pattern=r"^/", description="http: path of the request.")
-    status: Annotated[int, BeforeValidator(_no_bool), Field(ge=100, le=599)] = Field(
+    status: Annotated[int, Field(ge=100, le=599), BeforeValidator(_no_bool)] = Field(
         default=200, description="http: status that means healthy."
     )
     virtual_host: Token | None = Field(default=None, description="http: Host header of the request.")
     port: Port | None = Field(default=None, description="Port to check. Default: the service's own.")
-    interval: Annotated[float, BeforeValidator(_no_bool), Field(ge=0.1, le=3600)] = Field(
+    interval: Annotated[float, Field(ge=0.1, le=3600), BeforeValidator(_no_bool)] = Field(
         default=2, description="Seconds between two checks."
     )
-    timeout: Annotated[float, BeforeValidator(_no_bool), Field(ge=0.1, le=3600)] = Field(
+    timeout: Annotated[float, Field(ge=0.1, le=3600), BeforeValidator(_no_bool)] = Field(
         default=2, description="Seconds until a check that got no answer has failed."
     )
-    retries: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=100)] = Field(
+    retries: Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_bool)] = Field(
         default=2, description="Failed checks in a row that are forgiven before a server is taken out."
     )
 
@@ -155,13 +155,13 @@ class Probe(_Strict):
 
     path: Token = Field(default="/", pattern=r"^/")
     virtual_host: Token | None = None
-    status: Annotated[int, BeforeValidator(_no_bool), Field(ge=100, le=599)] = 200
+    status: Annotated[int, Field(ge=100, le=599), BeforeValidator(_no_bool)] = 200
     header: Token | None = Field(
         default=None,
         description="Response header in which a real server gives its inventory name. Without it "
         "verify cannot prove that each one is reached.",
     )
-    requests: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=10000)] = Field(
+    requests: Annotated[int, Field(ge=1, le=10000), BeforeValidator(_no_bool)] = Field(
         default=60, description="Requests that one verification sends; rounded up to whole weight cycles."
     )
 
@@ -176,7 +176,7 @@ class Service(_Strict):
     forwarding: Literal["dr"] = "dr"
     scheduler: Annotated[str, AfterValidator(_known_scheduler)] = "wlc"
     pool: Name = Field(description="Inventory group of the real servers.")
-    min_servers: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = Field(
+    min_servers: Annotated[int, Field(ge=1), BeforeValidator(_no_bool)] = Field(
         default=1, description="Real servers of the pool that must stay reachable for a deployment to go on."
     )
     check: Check = Check()
@@ -186,7 +186,7 @@ class Service(_Strict):
 class Ipvs(_Strict):
     """Kernel options of IPVS on the directors."""
 
-    table_bits: Annotated[int, BeforeValidator(_no_bool), Field(ge=8, le=20)] = Field(
+    table_bits: Annotated[int, Field(ge=8, le=20), BeforeValidator(_no_bool)] = Field(
         default=12,
         description="log2 of the connection hash table's buckets (module parameter conn_tab_bits); "
         "a change takes effect when ip_vs is loaded anew.",
@@ -217,7 +217,7 @@ class HostVariables(_Strict):
     lvs_state: Literal["enabled", "drained", "disabled"] = Field(
         default="enabled", description="drained: weight 0; disabled: not in the pool at all."
     )
-    lvs_priority: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=254)] | None = Field(
+    lvs_priority: Annotated[int, Field(ge=1, le=254), BeforeValidator(_no_bool)] | None = Field(
         default=None, description="VRRP priority, where the order of preference is not enough."
     )
 
