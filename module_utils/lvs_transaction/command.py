@@ -60,7 +60,7 @@ class Redactor:
     def add(self, content: bytes) -> None:
         """Keep the words of this content secret; words of one or two characters tell nothing."""
         words = _WORD.findall(content.decode("utf-8", "replace"))
-        self._secrets.update(word for word in words if len(word) > 2)
+        self._secrets.update(word for word in words if len(word) > 2 and word not in self._plain)
 
     def __call__(self, text: str) -> str:
         """Return the text with every such word replaced."""

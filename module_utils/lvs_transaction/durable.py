@@ -40,9 +40,10 @@ def write_file(path: str, data: bytes, mode: int, uid: int, gid: int) -> None:
             # After chown, which clears the set-user-id bits.
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
-    except BaseException:
+    except OSError as exc:
         with contextlib.suppress(OSError):
             os.unlink(path)
+        exc.filename = path  # write(2) on a full disk knows only a number
         raise
 
 

@@ -114,7 +114,7 @@ def differences(changes: Iterable[Change]) -> list[dict[str, str]]:
         if change.kind in ("created", "changed", "removed"):
             if change.file.secret and change.kind == "changed":
                 # Equal texts would show nothing at all.
-                before, after = before + " (old)\n", after + " (new)\n"
+                before, after = f"{_HIDDEN} (old)\n", f"{_HIDDEN} (new)\n"
             shown.append(_entry(path, before, after, change))
         if change.before and change.after and _attributes(change.before) != _attributes(change.after):
             shown.append(_entry(path, _attributes(change.before), _attributes(change.after), change))
@@ -166,7 +166,7 @@ def _kind(before: Snapshot | None, after: Snapshot | None) -> str:
 def _text(snapshot: Snapshot | None, secret: bool) -> str:
     if snapshot is None:
         return ""
-    return _HIDDEN if secret else snapshot.content.decode("utf-8", "replace")
+    return f"{_HIDDEN}\n" if secret else snapshot.content.decode("utf-8", "replace")
 
 
 def _attributes(snapshot: Snapshot) -> str:

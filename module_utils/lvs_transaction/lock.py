@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
-from .durable import make_dirs, step
+from . import durable
 from .model import Layout, TransactionError
 
 # Seconds. A run that finds nothing to do has the lock for an instant: that is waited for, a change is not.
@@ -42,10 +42,10 @@ class Lock:
             return
         if create:
             # Other users have no business in it: it holds copies of secret files.
-            make_dirs(os.path.dirname(self._layout.state), 0o755)
-            make_dirs(self._layout.state, 0o700)
+            durable.make_dirs(os.path.dirname(self._layout.state), 0o755)
+            durable.make_dirs(self._layout.state, 0o700)
             if not os.path.exists(self._path):
-                step("create", self._path)
+                durable.step("create", self._path)
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
         try:
             descriptor = os.open(self._path, flags, 0o600)
@@ -93,7 +93,7 @@ class Lock:
         self.release()
 
     def _write(self, text: str) -> None:
-        step("write", self._path)
+        durable.step("write", self._path)
         with contextlib.suppress(OSError), open(self._path, "w", encoding="utf-8") as stream:
             stream.write(text)
 

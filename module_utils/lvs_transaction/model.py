@@ -158,7 +158,7 @@ def _check_relations(files: Iterable[ManagedFile], problems: list[str]) -> None:
         seen.add(file.path)
     for path in sorted(seen):
         parent = os.path.dirname(path)
-        while parent != "/":
+        while parent != os.path.dirname(parent):
             if parent in seen:
                 problems.append(
                     f"files: {parent!r} is a file of the set, and {path!r} needs it as a directory"

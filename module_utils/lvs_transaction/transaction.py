@@ -157,16 +157,17 @@ def _undo(
     swapping: bool,
 ) -> str:
     """Undo what was begun; fills in the details and returns how it ended."""
-    if not generation.state:
-        with contextlib.suppress(OSError):
-            store.discard(generation)
-        return "Nothing live was touched"
+    problems: list[str] = []
     try:
-        problems = roll_back(request.layout, generation, journal, redact, run_actions=swapping)
+        if generation.state:
+            problems = roll_back(request.layout, generation, journal, redact, run_actions=swapping)
     except (OSError, TransactionError) as exc:
         details.update(changed=True, rolled_back=False)
         return f"THE ROLLBACK FAILED: {exc}. {by_hand(generation)}"
     if not swapping:
+        # Nothing to learn from it, and on a full disk its space is needed.
+        with contextlib.suppress(OSError):
+            store.discard(generation)
         return "Nothing live was touched"
     details["rolled_back"] = True
     if problems:
