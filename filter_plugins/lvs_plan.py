@@ -55,15 +55,15 @@ def lvs_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, lis
 
     Raises AnsibleFilterError where a value of the inventory is not JSON-like data.
     """
-    from lvs_model.inventory import HOST_VARIABLES
     from lvs_model.plan import compile_plan
     from lvs_model.problems import ModelError
 
-    wanted = ("lvs_cluster", *HOST_VARIABLES)
     try:
         # Ansible's tagged and lazy values are no plain data for pydantic: through JSON they are.
         plain = {
-            str(host): json.loads(json.dumps({key: variables[key] for key in wanted if key in variables}))
+            str(host): json.loads(
+                json.dumps({str(key): variables[key] for key in variables if str(key).startswith("lvs_")})
+            )
             for host, variables in hostvars.items()
         }
     except TypeError as error:

@@ -84,8 +84,9 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         for action in planned["actions"]
         if "contract" in action["heals"] and "contract" in kinds
     ]
-    if "file" not in kinds:
-        # With a new configuration keepalived's reload changes the table; afterwards the gate looks.
+    changed = {difference.detail for difference in differences if difference.kind == "file"}
+    if not changed & set(planned.get("table_files", [])):
+        # Otherwise the reload changes the table, and the gate mends what it leaves (roles/host).
         actions += fixes
     return {
         "changes": [difference.text for difference in differences],
@@ -166,12 +167,19 @@ def _fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
                 f"it has no interface {interface} (it has {', '.join(sorted(seen.interfaces))})",
                 "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
             )
-    for address in planned["addresses"]:
-        if address not in seen.addresses:
+    for address, interface in planned["addresses"].items():
+        found = seen.addresses.get(address)
+        if found is None:
             yield Problem(
                 f"{path}: lvs_addresses",
                 f"{address} is on none of its interfaces",
                 "mend lvs_addresses, or configure the address on the host",
+            )
+        elif interface not in (None, found):
+            yield Problem(
+                f"{path}: lvs_addresses",
+                f"{address} is on {found}, not on {interface}",
+                "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
             )
 
 

@@ -18,7 +18,10 @@ from lvs_model.problems import Problem
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "lblc", "lblcr", "dh", "sh", "mh", "fo", "ovf")
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
-_INTERFACE = re.compile(r"[^\s/:]{1,15}")  # IFNAMSIZ is 16 with the final NUL: linux/if.h
+# IFNAMSIZ is 16 with the final NUL (linux/if.h). The kernel allows more characters than these, but
+# names go unquoted into daemons' configurations.
+_INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_TOKEN = re.compile(r"""[A-Za-z0-9/_.:?&=%+,;@*()-][A-Za-z0-9/_.:?&=%+,;@*()~-]{0,254}""")
 
 
 def _plain_name(value: str) -> str:
@@ -28,8 +31,8 @@ def _plain_name(value: str) -> str:
 
 
 def _interface_name(value: str) -> str:
-    if not _INTERFACE.fullmatch(value) or value in {".", ".."}:
-        raise ValueError("an interface name is 1 to 15 characters without spaces, '/' and ':'")
+    if not _INTERFACE.fullmatch(value) or value in {".", "..", "lo"}:
+        raise ValueError("an interface name is 1 to 15 of A-Z, a-z, 0-9, '_', '.' and '-', and not lo")
     return value
 
 
@@ -40,10 +43,25 @@ def _no_bool(value: object) -> object:
     return value
 
 
-def _header_or_path(value: str) -> str:
-    # These go between quotes into daemons' configurations, where such characters would end the value.
-    if re.search(r"""[\s"'\\#!{}]""", value):
-        raise ValueError("quotes, blanks, braces, '#', '!' and backslashes are not allowed here")
+def _token(value: str) -> str:
+    # These go into daemons' configurations, where other characters end a value or are expanded.
+    if not _TOKEN.fullmatch(value):
+        raise ValueError(
+            "use 1 to 255 printable ASCII characters without blanks, quotes, braces, '$', '#' and '!'"
+        )
+    return value
+
+
+def _text(value: object) -> object:
+    # ipaddress takes integers too: `80` would be the address 0.0.0.80.
+    if not isinstance(value, str):
+        raise ValueError("an address is a text, such as 192.0.2.10")
+    return value
+
+
+def _unicast(value: IPv4Address) -> IPv4Address:
+    if value.is_multicast or value.is_loopback or value.is_unspecified or value.is_link_local:
+        raise ValueError("use an address of the network's own, no multicast, loopback or link-local one")
     return value
 
 
@@ -61,7 +79,9 @@ def _known_scheduler(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_plain_name)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
-Token = Annotated[str, AfterValidator(_header_or_path)]
+Token = Annotated[str, AfterValidator(_token)]
+Address = Annotated[IPv4Address, BeforeValidator(_text), AfterValidator(_unicast)]
+Subnet = Annotated[IPv4Network, BeforeValidator(_text)]
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_no_bool)]
 Weight = Annotated[int, Field(ge=0, le=65535), BeforeValidator(_no_bool)]
 
@@ -76,7 +96,7 @@ class Network(_Strict):
     """A network that the cluster's hosts are on."""
 
     interface: InterfaceName = Field(description="Interface on it; a host overrides with lvs_interfaces.")
-    subnets: list[IPv4Network] = Field(min_length=1, description="Subnets of this network.")
+    subnets: list[Subnet] = Field(min_length=1, description="Subnets of this network.")
     segment: str | None = Field(
         default=None,
         min_length=1,
@@ -170,7 +190,7 @@ class Service(_Strict):
     """A virtual service: what clients reach at the VIPs."""
 
     name: Name
-    vips: list[IPv4Address] = Field(min_length=1)
+    vips: list[Address] = Field(min_length=1)
     ports: list[Port] = Field(min_length=1)
     protocol: Literal["tcp"] = "tcp"
     forwarding: Literal["dr"] = "dr"
@@ -209,7 +229,7 @@ class Cluster(_Strict):
 class HostVariables(_Strict):
     """What a host says of itself: its ``lvs_*`` inventory variables."""
 
-    lvs_addresses: list[IPv4Address] = Field(default=[], description="The host's own addresses.")
+    lvs_addresses: list[Address] = Field(default=[], description="The host's own addresses.")
     lvs_interfaces: dict[Name, InterfaceName] = Field(
         default={}, description="Network name -> interface, where it differs from the cluster's."
     )
@@ -222,20 +242,14 @@ class HostVariables(_Strict):
     )
 
 
-# pydantic's words for the commonest mistakes, and what an operator does about them.
-_REMEDIES = {
-    "missing": "add it",
-    "extra_forbidden": "remove it, or mend its spelling",
-    "too_short": "give at least one",
-}
-
-
 def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> list[Problem]:
-    """Translate pydantic's errors into problems; ``root`` is the path of the validated value."""
+    """Translate pydantic's errors into problems; ``root`` is the path of the validated ``model``."""
     problems = []
     for entry in error.errors(include_url=False):
         path = root
         for step in entry["loc"]:
+            if step == "[key]":  # pydantic's word for a key of a mapping, whose name stands before it
+                continue
             path += f"[{step}]" if isinstance(step, int) else f".{step}"
         what, remedy = _say(entry["type"], entry["msg"], entry.get("input"))
         if entry["type"] == "extra_forbidden":
@@ -246,19 +260,39 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> li
     return problems
 
 
+# What is wrong and what to do, by pydantic's error type; {value} is what was given.
+_SAY = {
+    "missing": ("this key is missing", "add it"),
+    "extra_forbidden": ("unknown key", "remove it, or mend its spelling"),
+    "too_short": ("this is empty", "give at least one"),
+    "list_type": ("{value} is no list", "write a list: [a, b]"),
+    "string_type": ("{value} is no text", "write a text"),
+    "bool_type": ("{value} is no boolean", "write true or false"),
+    "bool_parsing": ("{value} is no boolean", "write true or false"),
+    "int_type": ("{value} is no whole number", "write a whole number"),
+    "int_parsing": ("{value} is no whole number", "write a whole number"),
+    "int_from_float": ("{value} is no whole number", "write a whole number"),
+    "float_type": ("{value} is no number", "write a number"),
+    "float_parsing": ("{value} is no number", "write a number"),
+    "ip_v4_address": ("{value} is not an IPv4 address", "write it as 192.0.2.10"),
+    "ip_v4_network": ("{value} is not an IPv4 network", "write it as 192.0.2.0/24, with no host bits set"),
+    "string_pattern_mismatch": ("{value} is not allowed", "begin it with '/'"),
+}
+
+
 def _say(kind: str, message: str, value: object) -> tuple[str, str]:
-    if kind == "missing":
-        return "this key is missing", _REMEDIES[kind]
-    if kind == "extra_forbidden":
-        return "unknown key", _REMEDIES[kind]
-    if kind == "too_short":
-        return "this list is empty", _REMEDIES[kind]
-    if kind.startswith("ip_v4_address"):
-        return f"{value!r} is not an IPv4 address", "write it as 192.0.2.10"
     if kind.startswith("ip_v4_network"):
-        return f"{value!r} is not an IPv4 network", "write it as 192.0.2.0/24, with no host bits set"
-    message = message.removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{value!r} is not allowed", f"use {message}" if kind == "literal_error" else message
+        kind = "ip_v4_network"
+    elif kind.startswith("ip_v4_address"):
+        kind = "ip_v4_address"
+    elif kind in {"dict_type", "model_type", "model_attributes_type"}:
+        return f"{value!r} is not a set of keys", "write keys and values: {key: value}"
+    if kind in _SAY:
+        what, remedy = _SAY[kind]
+        return what.format(value=repr(value)), remedy
+    # The remaining types say a bound, a choice or one of our own rules.
+    remedy = message.removeprefix("Value error, ").replace("Input should be", "use a value")
+    return f"{value!r} is not allowed", remedy.replace("use a value '", "use '")
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

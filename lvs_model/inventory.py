@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any
@@ -11,7 +12,17 @@ from pydantic import ValidationError
 from lvs_model.document import Cluster, HostVariables, Network, problems_of
 from lvs_model.problems import Problem
 
-HOST_VARIABLES = tuple(HostVariables.model_fields)
+# Variables that begin with lvs_ and are no host's own: the cluster document, and a run's options.
+_NOT_THE_HOSTS = {"lvs_cluster", "lvs_accept_unreachable"}
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def network_of(cluster: Cluster, address: IPv4Address) -> str | None:
+    """The name of the cluster's network in whose subnets an address lies, or None."""
+    for name, network in cluster.networks.items():
+        if any(address in subnet for subnet in network.subnets):
+            return name
+    return None
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ def read_inventory(
 ) -> tuple[Inventory, list[Problem]]:
     """Validate every document and every host's variables.
 
-    ``hostvars`` gives by host the variables ``lvs_cluster`` and :data:`HOST_VARIABLES` where set.
+    ``hostvars`` gives by host every variable whose name begins with ``lvs_``.
     Returns what is valid and all problems; with any problem the inventory is incomplete and only good
     for finding more of them.
     """
@@ -91,7 +102,15 @@ def read_inventory(
             )
         inventory.clusters[cluster.name] = cluster
     for name, variables in hostvars.items():
-        own = {key: variables[key] for key in HOST_VARIABLES if key in variables}
+        if not _HOST_NAME.fullmatch(name):
+            problems.append(
+                Problem(
+                    f"host {name!r}",
+                    "this name would break configurations",
+                    "use A-Z, a-z, 0-9, '.', '_', '-'",
+                )
+            )
+        own = {key: value for key, value in variables.items() if key not in _NOT_THE_HOSTS}
         try:
             inventory.hosts[name] = Host(name, HostVariables.model_validate(own))
         except ValidationError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 # ipvsadm(8): the option letters of `ipvsadm -Sn`.
-_PROTOCOLS = {"-t": "TCP", "-u": "UDP", "-f": "FWM"}
+_PROTOCOLS = {"-t": "TCP", "-u": "UDP", "--sctp-service": "SCTP", "-f": "FWM"}
 _PROTOCOL_OPTIONS = {word: option for option, word in _PROTOCOLS.items()}
 _METHODS = {"-g": "dr", "-i": "tun", "-m": "nat"}
 _METHOD_OPTIONS = {word: option for option, word in _METHODS.items()}
@@ -56,7 +56,7 @@ def parse_table(text: str) -> Table:
                 table[key].servers[address] = Server(weight, method, rest)
             else:
                 raise ValueError(f"unknown command {command}")
-        except (ValueError, KeyError, StopIteration) as error:
+        except (ValueError, KeyError, IndexError, StopIteration) as error:
             raise ValueError(f"ipvsadm -Sn, line {number}: {line!r} is not understood ({error})") from error
     return table
 

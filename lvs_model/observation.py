@@ -88,7 +88,10 @@ class Observation:
     @cached_property
     def table(self) -> Table:
         """The kernel's IPVS table; empty without IPVS. Raises ValueError if it cannot be read."""
-        return parse_table(self.raw["ipvs"].get("table") or "")
+        try:
+            return parse_table(self.raw["ipvs"].get("table") or "")
+        except ValueError as error:
+            raise ValueError(f"host {self.host}: {error}") from error
 
     @cached_property
     def checkers(self) -> dict[tuple[str, str], dict[str, bool]] | None:

@@ -16,13 +16,17 @@ from typing import Any
 
 from lvs_model.components import ipvs, keepalived, real_server
 from lvs_model.document import Cluster, Service
-from lvs_model.inventory import Host, Inventory, read_inventory
+from lvs_model.estate import failover_segments, sync_segments
+from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
 from lvs_model.problems import ModelError
-from lvs_model.relations import check_relations
+from lvs_model.relations import check_relations, director_priorities
 from lvs_model.report import plan_lines
-from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s, priorities, router_ids
+from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s, router_ids
 from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
+
+# A whole round of large weights without a common divisor is longer than anybody wants to wait.
+_MOST_REQUESTS = 10_000
 
 
 def compile_plan(hostvars: dict[str, dict[str, Any]], groups: dict[str, list[str]]) -> dict[str, Any]:
@@ -36,29 +40,22 @@ def compile_plan(hostvars: dict[str, dict[str, Any]], groups: dict[str, list[str
         problems = check_relations(inventory)
     if problems:
         raise ModelError(problems)
-    ids = router_ids(
-        {
-            name: (cluster.networks[cluster.failover.network].segment_name, cluster.failover.router_id)
-            for name, cluster in inventory.clusters.items()
-        }
-    )
+    routers, syncs = router_ids(failover_segments(inventory)), router_ids(sync_segments(inventory))
     plan: dict[str, Any] = {"clusters": {}, "hosts": {}, "probes": {}}
     for name, cluster in inventory.clusters.items():
-        _add_cluster(plan, cluster, inventory, ids[name])
+        # Without connection sync the sync id is never printed.
+        _add_cluster(plan, cluster, inventory, keepalived.Ids(routers[name], syncs.get(name, 0)))
     plan["summary"] = plan_lines(plan["clusters"])
     return plan
 
 
-def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, router_id: int) -> None:
+def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, ids: keepalived.Ids) -> None:
     directors = inventory.directors(cluster)
-    order = priorities(
-        [host.name for host in directors],
-        {host.name: host.variables.lvs_priority for host in directors if host.variables.lvs_priority},
-    )
+    order = director_priorities(cluster, inventory)
     services = [_service(cluster, service, inventory) for service in cluster.services]
     plan["clusters"][cluster.name] = {
         "directors": order,
-        "router_id": router_id,
+        "router_id": ids.router,
         "vips": keepalived.cluster_vips(cluster),
         "services": services,
         "failback": cluster.failover.failback,
@@ -66,9 +63,11 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, r
         "gate_s": max(service.check.first_result_s for service in cluster.services),
     }
     for host in directors:
-        parts = [ipvs.director(cluster), keepalived.director(cluster, host, inventory, router_id, order)]
+        parts = [ipvs.director(cluster), keepalived.director(cluster, host, inventory, ids, order)]
         plan["hosts"][host.name] = _host(cluster, host, "director", parts) | {
             "ipvs": _table(services),
+            # A change of these changes the table.
+            "table_files": [keepalived.CONFIGURATION],
             "table_bits": cluster.ipvs.table_bits,
         }
     for host, vips in _real_servers(cluster, inventory):
@@ -89,6 +88,8 @@ def _failover_times(cluster: Cluster, order: dict[str, int]) -> dict[str, float]
 
 def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[str, Any]:
     weights = inventory.pool_weights(service.pool)
+    rounds = whole_rounds(service.scheduler, weights, service.probe.requests)
+    provable = service.scheduler in ROUND_ROBIN and service.probe.header is not None
     shares = expected_shares(service.scheduler, weights)
     return {
         "name": service.name,
@@ -98,7 +99,7 @@ def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[s
         "scheduler": service.scheduler,
         "forwarding": service.forwarding,
         "min_servers": service.min_servers,
-        "split_provable": service.scheduler in ROUND_ROBIN and service.probe.header is not None,
+        "split_provable": provable and rounds <= _MOST_REQUESTS,
         "real_servers": [
             {
                 "name": host.name,
@@ -108,7 +109,7 @@ def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[s
             }
             for host in inventory.pool(service.pool)
         ],
-        "requests": whole_rounds(service.scheduler, weights, service.probe.requests),
+        "requests": min(rounds, max(service.probe.requests, _MOST_REQUESTS)),
         "probe": service.probe.model_dump(mode="json"),
         "check": service.check.type,
         "detection_s": service.check.detection_s,
@@ -149,7 +150,13 @@ def _host(cluster: Cluster, host: Host, role: str, parts: list[Part]) -> dict[st
     merged |= {
         "cluster": cluster.name,
         "role": role,
-        "addresses": [str(address) for address in host.variables.lvs_addresses],
+        # Where each of the host's own addresses must be; null where no network of the cluster holds it.
+        "addresses": {
+            str(address): host.interface_on(cluster, network)
+            if (network := network_of(cluster, address))
+            else None
+            for address in host.variables.lvs_addresses
+        },
         "interfaces": sorted(
             {
                 host.interface_on(cluster, name)

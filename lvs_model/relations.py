@@ -5,12 +5,14 @@ Everything found here would make a cluster fail later (shared/reference/lvs.md, 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
+from itertools import combinations
 
 from lvs_model.document import Cluster, Service
+from lvs_model.estate import check_estate, root_of
 from lvs_model.inventory import Host, Inventory
 from lvs_model.problems import Problem
+from lvs_model.vrrp import priorities
 
 _LONGEST_FAILBACK_DELAY = 1000  # preempt_delay of keepalived.conf(5), seconds
 
@@ -23,14 +25,7 @@ def check_relations(inventory: Inventory) -> list[Problem]:
         problems += _networks(cluster)
         problems += _services(cluster, inventory)
         problems += _directors(cluster, inventory)
-    problems += _roles(inventory)
-    problems += _across_clusters(inventory)
-    problems += _addresses(inventory)
-    return problems
-
-
-def _root(cluster: Cluster) -> str:
-    return f"lvs_cluster[{cluster.name}]"
+    return problems + check_estate(inventory)
 
 
 def failback_delay_s(cluster: Cluster) -> float:
@@ -47,7 +42,7 @@ def failback_delay_s(cluster: Cluster) -> float:
 def _failover(cluster: Cluster) -> Iterator[Problem]:
     if cluster.failover.failback and failback_delay_s(cluster) > _LONGEST_FAILBACK_DELAY:
         yield Problem(
-            f"{_root(cluster)}.failover.failback_delay",
+            f"{root_of(cluster)}.failover.failback_delay",
             f"the checks' first results can take {failback_delay_s(cluster):.0f} s, and keepalived waits "
             f"at most {_LONGEST_FAILBACK_DELAY} s",
             "shorten the checks' timeouts or retries, or give a delay",
@@ -62,12 +57,19 @@ def _networks(cluster: Cluster) -> Iterator[Problem]:
     for path, network in used.items():
         if network not in cluster.networks:
             yield Problem(
-                f"{_root(cluster)}.{path}", f"there is no network {network!r}", f"use one of: {known}"
+                f"{root_of(cluster)}.{path}", f"there is no network {network!r}", f"use one of: {known}"
+            )
+    for (one, first), (other, second) in combinations(cluster.networks.items(), 2):
+        if any(subnet.overlaps(against) for subnet in first.subnets for against in second.subnets):
+            yield Problem(
+                f"{root_of(cluster)}.networks.{other}",
+                f"its subnets overlap with those of {one!r}",
+                "an address must lie in one network only",
             )
 
 
 def _directors(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:
-    path = f"{_root(cluster)}.directors"
+    path = f"{root_of(cluster)}.directors"
     if cluster.directors not in inventory.groups:
         yield Problem(
             path, f"there is no inventory group {cluster.directors!r}", "create it, or name another"
@@ -87,21 +89,24 @@ def _directors(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:
                     f"none lies in the network {name!r}, which directors of {cluster.name!r} need",
                     "add its address there",
                 )
-    given = Counter(host.variables.lvs_priority for host in directors if host.variables.lvs_priority)
-    for host in directors:
-        if host.variables.lvs_priority and given[host.variables.lvs_priority] > 1:
-            yield Problem(
-                f"host {host.name}: lvs_priority",
-                f"another director of {cluster.name!r} has the same one, and equals never preempt each other",
-                "give each director its own, or none",
-            )
+    try:
+        director_priorities(cluster, inventory)
+    except ValueError as error:
+        yield Problem(f"{path}: lvs_priority", str(error), "set lvs_priority of all of them, further apart")
+
+
+def director_priorities(cluster: Cluster, inventory: Inventory) -> dict[str, int]:
+    """VRRP priority by director of a cluster; raises ValueError where they are too close."""
+    directors = inventory.directors(cluster)
+    given = {host.name: host.variables.lvs_priority for host in directors}
+    return priorities([host.name for host in directors], {name: one for name, one in given.items() if one})
 
 
 def _services(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:
     names: set[str] = set()
     endpoints: dict[tuple[str, str, int], str] = {}
     for index, service in enumerate(cluster.services):
-        path = f"{_root(cluster)}.services[{index}]"
+        path = f"{root_of(cluster)}.services[{index}]"
         if service.name in names:
             yield Problem(
                 f"{path}.name", f"{service.name!r} is there twice", "give each service its own name"
@@ -179,7 +184,11 @@ def _vips(path: str, service: Service, cluster: Cluster) -> Iterator[Problem]:
                 f"{vip} lies in no subnet of the network {cluster.failover.network!r}",
                 "take an address from its subnets, or add the subnet to the network",
             )
-        elif any(vip in (subnet.network_address, subnet.broadcast_address) for subnet in election.subnets):
+        elif any(
+            vip in (subnet.network_address, subnet.broadcast_address)
+            for subnet in election.subnets
+            if subnet.prefixlen <= 30  # RFC 3021: a /31 has neither
+        ):
             yield Problem(
                 f"{path}.vips[{number}]", f"{vip} is a network or broadcast address", "take another"
             )
@@ -194,87 +203,3 @@ def real_server_network(cluster: Cluster, host: Host) -> str | None:
     if network is None or host.address_in(network) is None:
         return None
     return cluster.failover.network
-
-
-def _roles(inventory: Inventory) -> Iterator[Problem]:
-    directors: dict[str, str] = {}
-    for cluster in inventory.clusters.values():
-        for host in inventory.directors(cluster):
-            if host.name in directors:
-                yield Problem(
-                    f"host {host.name}",
-                    f"it is a director of both {directors[host.name]!r} and {cluster.name!r}",
-                    "give each cluster directors of its own",
-                )
-            directors[host.name] = cluster.name
-    pools: dict[str, str] = {}
-    for cluster in inventory.clusters.values():
-        for service in cluster.services:
-            for host in inventory.pool(service.pool):
-                if host.name in directors:
-                    yield Problem(
-                        f"host {host.name}",
-                        f"it is a director and in the pool {service.pool!r}; a director that is a real "
-                        "server too is not supported yet",
-                        "take it out of one of the two groups",
-                    )
-                if pools.setdefault(host.name, cluster.name) != cluster.name:
-                    yield Problem(
-                        f"host {host.name}",
-                        f"it is in pools of both {pools[host.name]!r} and {cluster.name!r}, which is not "
-                        "supported yet",
-                        "give each cluster real servers of its own",
-                    )
-    for name in inventory.probes:
-        if name in directors or name in pools:
-            yield Problem(
-                f"host {name}",
-                "it is in the group 'probes' and a director or real server, which cannot test its own VIPs",
-                "take a host outside the cluster as client",
-            )
-
-
-def _across_clusters(inventory: Inventory) -> Iterator[Problem]:
-    vips: dict[str, str] = {}
-    ids: dict[tuple[str, int], str] = {}
-    for cluster in inventory.clusters.values():
-        for index, service in enumerate(cluster.services):
-            for number, vip in enumerate(service.vips):
-                owner = vips.setdefault(str(vip), cluster.name)
-                if owner != cluster.name:
-                    yield Problem(
-                        f"{_root(cluster)}.services[{index}].vips[{number}]",
-                        f"{vip} is a VIP of cluster {owner!r} too",
-                        "a VIP belongs to one cluster",
-                    )
-        network = cluster.networks.get(cluster.failover.network)
-        router_id = cluster.failover.router_id
-        if network and router_id:
-            owner = ids.setdefault((network.segment_name, router_id), cluster.name)
-            if owner != cluster.name:
-                yield Problem(
-                    f"{_root(cluster)}.failover.router_id",
-                    f"{router_id} is taken by cluster {owner!r} on segment {network.segment_name!r}",
-                    "take another, or leave it out",
-                )
-
-
-def _addresses(inventory: Inventory) -> Iterator[Problem]:
-    vips = {
-        str(vip): f"{_root(cluster)}.services[{index}]"
-        for cluster in inventory.clusters.values()
-        for index, service in enumerate(cluster.services)
-        for vip in service.vips
-    }
-    for cluster in inventory.clusters.values():
-        hosts = {host.name: host for host in inventory.directors(cluster)}
-        hosts |= {host.name: host for service in cluster.services for host in inventory.pool(service.pool)}
-        owners: dict[str, str] = {}
-        for host in hosts.values():
-            for number, address in enumerate(map(str, host.variables.lvs_addresses)):
-                path = f"host {host.name}: lvs_addresses[{number}]"
-                if address in vips:
-                    yield Problem(path, f"{address} is a VIP of {vips[address]}", "give the host its own")
-                owner = owners.setdefault(address, host.name)
-                if owner != host.name:
-                    yield Problem(path, f"{address} is an address of host {owner} too", "mend one of the two")

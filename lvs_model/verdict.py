@@ -48,7 +48,12 @@ def _owners(cluster: dict[str, Any], directors: dict[str, Observation]) -> Itera
     for vip in cluster["vips"]:
         owners = [host for host, one in directors.items() if one.owns(vip)]
         unseen = [host for host in cluster["directors"] if host not in directors]
-        if len(owners) != 1:
+        if not owners and unseen:
+            yield (
+                "unproven",
+                f"who owns VIP {vip}: none of the directors that were seen; {', '.join(unseen)} was not",
+            )
+        elif len(owners) != 1:
             yield "failed", f"VIP {vip} has {len(owners)} owners ({', '.join(owners) or 'none'}), not one"
         elif unseen:
             yield "unproven", f"{owners[0]} owns VIP {vip}; {', '.join(unseen)} was not seen"

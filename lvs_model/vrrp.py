@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from zlib import crc32
 
 # The first director's priority and the distance to the next one. A priority point is 1/256 of an
@@ -10,24 +11,31 @@ from zlib import crc32
 _FIRST_PRIORITY = 200
 _WIDEST_STEP = 50
 _LOWEST_PRIORITY = 10
+# Points between two directors below which their skew times drown in timer jitter.
+LEAST_GAP = 5
 
 
 def priorities(directors: list[str], given: dict[str, int]) -> dict[str, int]:
     """VRRP priority (1 to 254, distinct) by director, falling in the order of preference.
 
-    ``given`` priorities (``lvs_priority``) are kept; a computed one that would collide steps down.
-    A pair, a trio or a quartet keeps its numbers when a director is added behind.
+    ``given`` priorities (``lvs_priority``) are kept and decide against the order. A pair and a trio keep
+    their numbers when a director is added behind.
+
+    Raises ValueError where two would be closer than :data:`LEAST_GAP` points.
     """
     step = min(_WIDEST_STEP, (_FIRST_PRIORITY - _LOWEST_PRIORITY) // max(1, len(directors) - 1))
-    result = dict(given)
-    for place, director in enumerate(directors):
-        if director in given:
-            continue
-        priority = _FIRST_PRIORITY - place * step
-        while priority in result.values():
-            priority -= 1
-        result[director] = priority
-    return {director: result[director] for director in directors}
+    result = {
+        director: given.get(director, _FIRST_PRIORITY - place * step)
+        for place, director in enumerate(directors)
+    }
+    falling = sorted(result.items(), key=lambda entry: -entry[1])
+    for (above, high), (below, low) in pairwise(falling):
+        if high - low < LEAST_GAP:
+            raise ValueError(
+                f"{above} has priority {high} and {below} {low}, less than {LEAST_GAP} apart: which one takes "
+                "over would be left to chance"
+            )
+    return result
 
 
 def router_ids(wanted: dict[str, tuple[str, int | None]]) -> dict[str, int]:

@@ -5,6 +5,7 @@ Sources: keepalived.conf(5) of 2.2.7 (Debian 12) and 2.3.3 (Debian 13), RFC 5798
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from lvs_model.document import Cluster
@@ -16,22 +17,30 @@ from lvs_model.vrrp import orderly_takeover_s
 
 _COMPONENT = "keepalived"
 _UNIT = "keepalived.service"
-_CONFIGURATION = "/etc/keepalived/keepalived.conf"
+CONFIGURATION = "/etc/keepalived/keepalived.conf"
 _RUNTIME = "/run/lvs-toolkit"  # RuntimeDirectory= of the unit's drop-in
 _LEAVE = "/usr/local/lib/lvs-toolkit/keepalived-leave"
 _RELEASE = "/usr/local/lib/lvs-toolkit/keepalived-release"
 
 
+@dataclass(frozen=True)
+class Ids:
+    """A cluster's numbers on the wire: VRRP router id (1 to 255) and connection sync id (0 to 255)."""
+
+    router: int
+    sync: int
+
+
 def director(
-    cluster: Cluster, host: Host, inventory: Inventory, router_id: int, priorities: dict[str, int]
+    cluster: Cluster, host: Host, inventory: Inventory, ids: Ids, priorities: dict[str, int]
 ) -> Part:
     """A director's keepalived."""
-    context = _context(cluster, host, inventory, router_id, priorities)
+    context = _context(cluster, host, inventory, ids, priorities)
     part = Part(
         component=_COMPONENT,
         packages=["keepalived"],
         files=[
-            render(_COMPONENT, _CONFIGURATION, context, mode="0640"),
+            render(_COMPONENT, CONFIGURATION, context, mode="0640"),
             render(_COMPONENT, "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf", context),
             render(_COMPONENT, _LEAVE, context, mode="0755"),
             render(_COMPONENT, _RELEASE, context, mode="0755"),
@@ -46,8 +55,8 @@ def director(
             "keepalived accepts its configuration",
             # A process namespace of its own: keepalived 2.2.7 kills its own process group after -t
             # as root where script_user is not root (lvs.md, chapter 2).
-            ("unshare", "--pid", "--fork", "keepalived", "-t", "-f", "{stage}" + _CONFIGURATION),
-            (_CONFIGURATION,),
+            ("unshare", "--pid", "--fork", "keepalived", "-t", "-f", "{stage}" + CONFIGURATION),
+            (CONFIGURATION,),
         )
     ]
     part.actions = [
@@ -64,7 +73,7 @@ def director(
         Action(
             "Reload keepalived, or start it",
             ("systemctl", "reload-or-restart", _UNIT),
-            on=(_CONFIGURATION,),
+            on=(CONFIGURATION,),
             heals=frozenset({f"active {_UNIT}"}),
         ),
     ]
@@ -73,12 +82,11 @@ def director(
 
 
 def _context(
-    cluster: Cluster, host: Host, inventory: Inventory, router_id: int, priorities: dict[str, int]
+    cluster: Cluster, host: Host, inventory: Inventory, ids: Ids, priorities: dict[str, int]
 ) -> dict[str, Any]:
     """Everything the templates print: all decisions are made here."""
     failover = cluster.failover
     network = cluster.networks[failover.network]
-    vips = cluster_vips(cluster)
     instance = f"VI_{cluster.name}"
     sync = cluster.connection_sync
     return {
@@ -86,7 +94,7 @@ def _context(
         "host": host.name,
         "instance": instance,
         "interface": host.interface_on(cluster, failover.network),
-        "router_id": router_id,
+        "router_id": ids.router,
         "priority": priorities[host.name],
         "advert_interval": _number(failover.advert_interval),
         "source": str(host.address_in(network)),
@@ -95,13 +103,11 @@ def _context(
         ],
         "failback": failover.failback,
         "failback_delay": _number(failback_delay_s(cluster)),
-        # VRRP compares the address lists of both ends: one stable anchor in the adverts, the others
-        # outside, so that VIPs can come and go without a moment of two masters (lvs.md, chapter 2).
-        "anchor": vips[0],
-        "excluded": vips[1:],
-        "vips": vips,
-        # One id a sync group (0 to 255); the router id is unique on the segment already.
-        "sync": {"interface": host.interface_on(cluster, sync.network), "id": router_id} if sync else None,
+        # docs/decisions/0007. RFC 3927 keeps 169.254.255.0/24 free of autoconfigured addresses, and the
+        # router id is the cluster's own on its segment.
+        "anchor": f"169.254.255.{ids.router}",
+        "vips": cluster_vips(cluster),
+        "sync": {"interface": host.interface_on(cluster, sync.network), "id": ids.sync} if sync else None,
         "leaving": f"{_RUNTIME}/leaving",
         "leave": _LEAVE,
         # Seconds that the table outlives the VIPs on an orderly stop: until the slowest peer has
