@@ -32,8 +32,8 @@ def priorities(directors: list[str], given: dict[str, int]) -> dict[str, int]:
     for (above, high), (below, low) in pairwise(falling):
         if high - low < LEAST_GAP:
             raise ValueError(
-                f"{above} has priority {high} and {below} {low}, less than {LEAST_GAP} apart: which one takes "
-                "over would be left to chance"
+                f"{above} has priority {high} and {below} {low}, less than {LEAST_GAP} apart: which "
+                "one takes over would be left to chance"
             )
     return result
 
