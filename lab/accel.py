@@ -1,7 +1,8 @@
 """Choose QEMU's accelerator by a real boot: /dev/kvm can exist, open, and never run an instruction.
 
-The trial boots the guest's own kernel with a file system of one program that prints a marker and powers off.
-Its answer is remembered in the lab's directory, and asked for again when the machine's kernel or QEMU changes.
+The trial boots the guest's own kernel with a file system of one program that prints a marker and powers
+off. Its answer is remembered in the lab's directory, and asked for again when the machine's kernel or QEMU
+changes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def initial_files(busybox: bytes) -> bytes:
         {
             "bin": (stat.S_IFDIR | 0o755, b"", (0, 0)),
             "dev": (stat.S_IFDIR | 0o755, b"", (0, 0)),
-            # The kernel gives its first process this console (5, 1: devices.txt of the kernel's documentation).
+            # The kernel gives its first process this console (numbers: the kernel's devices.txt).
             "dev/console": (stat.S_IFCHR | 0o600, b"", (5, 1)),
             "bin/busybox": (stat.S_IFREG | 0o755, busybox, (0, 0)),
             "init": (stat.S_IFREG | 0o755, _INIT.encode(), (0, 0)),

@@ -1,4 +1,4 @@
-"""Archives made in memory: tar for files that go into images and nodes, cpio for a tiny initial file system."""
+"""Archives made in memory: tar for what goes into images and nodes, cpio for a tiny initial file system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PRIVATE = {"root", "root/.ssh"}
 
 
 def tar(files: Mapping[str, File], prefix: str = "") -> bytes:
-    """Return a tar archive of `files` (path without leading slash → file) and of the directories they need."""
+    """Return a tar archive of `files` (relative path → file) and of the directories they need."""
     buffer = io.BytesIO()
     seen: set[str] = set()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:

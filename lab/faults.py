@@ -1,8 +1,8 @@
 """Break nodes, and mend them: power, cables, freezes, orderly stops, services.
 
-Killing a container is no power loss: the kernel keeps its addresses and goes on forwarding until the namespace is gone.
-So power loss takes the links down first. A freeze silences the node's bridge ports and keeps its links up: nobody
-pulled a cable, and a thawed machine must not see one come back.
+Killing a container is no power loss: the kernel keeps its addresses and goes on forwarding until the
+namespace is gone. So power loss takes the links down first. A freeze silences the node's bridge ports and
+keeps its links up: nobody pulled a cable, and a thawed machine must not see one come back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The guest: a QEMU machine of the lab's own, in which podman runs the nodes.
 
-Its disk is a snapshot of the image: whatever happens in it is gone when it ends, so ending it is a kill and needs no
-care. All its ports are on 127.0.0.1, and its network reaches nothing (QEMU's `restrict=on`).
+Its disk is a snapshot of the image: whatever happens in it is gone when it ends, so ending it is a kill and
+needs no care. All its ports are on 127.0.0.1, and its network reaches nothing (QEMU's `restrict=on`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FIRST_PORT = 22220
 """First choice for the ports on 127.0.0.1: the guest's ssh, then the slots."""
 
 BOOT_LIMIT = 240.0
-"""Seconds until the guest must answer ssh; it takes 30–50 without KVM."""
+"""Seconds until the guest must answer ssh; it takes 20 to 50 without KVM."""
 
 MIB = 1024 * 1024
 
@@ -77,7 +77,7 @@ class Guest:
         return self._dir / "serial.log"
 
     def state(self) -> State | None:
-        """Return what is known of the running guest, or None when none runs (a stale record is not believed)."""
+        """Return what is known of the running guest, or None; a stale record is not believed."""
         try:
             state = State(**json.loads((self._dir / "state.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -129,7 +129,7 @@ class Guest:
         return stopped
 
     def _pids(self) -> set[int]:
-        """Return the processes that are this directory's QEMU, also one whose record an interrupt has lost."""
+        """Return the processes that are this directory's QEMU, also when an interrupt has lost the record."""
         return {
             int(path.name)
             for path in Path("/proc").iterdir()

@@ -20,7 +20,7 @@ FILES = Path(__file__).resolve().parent / "files"
 
 
 def home_path(environ: Mapping[str, str]) -> Path:
-    """Return the lab's cache directory: `$LVS_LAB_HOME`, else `$XDG_CACHE_HOME/lvs-lab`, else `~/.cache/lvs-lab`."""
+    """Return the cache: `$LVS_LAB_HOME`, else `$XDG_CACHE_HOME/lvs-lab`, else `~/.cache/lvs-lab`."""
     if environ.get("LVS_LAB_HOME"):
         return Path(environ["LVS_LAB_HOME"]).expanduser().absolute()
     cache = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")

@@ -61,7 +61,7 @@ class GuestHost:
         self.guest = Guest(home, keys)
 
     def ensure(self, images: Images, wanted: set[str]) -> dict[str, Image]:
-        """See `Host.ensure`. Every image that is built is attached, so that another inventory needs no restart."""
+        """See `Host.ensure`. Every built image is attached, so that another inventory needs no restart."""
         also = {name for name in ("debian12", "debian13") if images.built(name)}
         built = images.ensure(["guest", *sorted(wanted | also)])
         state = self.guest.state()
@@ -114,7 +114,7 @@ class GuestHost:
 
 
 class LocalHost:
-    """This machine as podman host; what the lab makes here has names that begin with lvslab."""
+    """The machine that runs the lab as podman host; the names of what is made here begin with lvslab."""
 
     def __init__(self, home: Home) -> None:
         self._dir = home.dir("local")

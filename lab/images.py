@@ -1,7 +1,8 @@
-"""Build and keep the disk images: the guest, and one read-only root file system for each Debian release of nodes.
+"""Build and keep the disk images: the guest's, and a read-only root file system for each release of nodes.
 
-An image lives in `$LVS_LAB_HOME/images/NAME-DIGEST/`. The digest is that of its recipe, so a changed recipe is a new
-image and an unchanged one is never built again. It is built beside its place and renamed: there is no half image.
+An image lives in `$LVS_LAB_HOME/images/NAME-DIGEST/`. The digest is its recipe's, so a changed recipe is
+a new image and an unchanged one is never built again. It is built beside its place and renamed: there is no
+half image.
 """
 
 from __future__ import annotations
@@ -153,8 +154,8 @@ class Images:
 def command(recipe: Recipe, work: Path, mirror_lines: list[str], options: list[str], root: bool) -> list[str]:
     """Return the mmdebstrap command that builds `recipe` in the directory `work`.
 
-    The disk is made by a hook, while the tree still stands: so neither a copy of the tree nor, without root, an
-    ownership is lost. `mount --bind` (not rbind) leaves out what mmdebstrap has mounted below the tree.
+    The disk is made by a hook, while the tree still stands: the tree need not be copied, and without root its
+    owners are not lost. `mount --bind` (not rbind) leaves out what mmdebstrap has mounted below the tree.
     """
     quoted = {
         name: shlex.quote(str(work / name))
@@ -163,7 +164,8 @@ def command(recipe: Recipe, work: Path, mirror_lines: list[str], options: list[s
     features = "" if recipe.writable else " -O ^has_journal"
     make_disk = (
         f'mkdir {quoted["tree"]} && mount --bind "$1" {quoted["tree"]} && '
-        f"mke2fs -q -F -t ext4 -m 0 -L {recipe.label}{features} -d {quoted['tree']} {quoted['disk.ext4']} {recipe.megabytes}M; "
+        f"mke2fs -q -F -t ext4 -m 0 -L {recipe.label}{features} -d {quoted['tree']} "
+        f"{quoted['disk.ext4']} {recipe.megabytes}M; "
         f"code=$?; umount {quoted['tree']}; rmdir {quoted['tree']}; exit $code"
     )
     argv = ["unshare", "--mount", "--"] if root else []
@@ -171,6 +173,8 @@ def command(recipe: Recipe, work: Path, mirror_lines: list[str], options: list[s
     argv += [f"--include={','.join(recipe.packages)}"]
     argv += [f"--aptopt={option}" for option in ['APT::Install-Recommends "false";', *options]]
     argv += ["--dpkgopt=force-unsafe-io"]
+    # The disk is made while the tree stands; files/finish.sh has cleaned it by then.
+    argv += ["--skip=cleanup/apt,cleanup/mmdebstrap,cleanup/reproducible,cleanup/run,cleanup/tmp,cleanup/dev"]
     if recipe.early_files:
         argv += [f"--essential-hook=tar-in {quoted['early.tar']} /"]
     argv += [f"--customize-hook=tar-in {quoted['files.tar']} /"]

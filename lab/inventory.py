@@ -54,7 +54,7 @@ class Attachment:
     addresses: tuple[Address, ...]
 
     def mac(self, node: str) -> str:
-        """Return the node's hardware address there: always the same, as a machine's is, so that ARP caches stay right."""
+        """Return the node's hardware address there: always the same, as a machine's is, for ARP caches."""
         digest = hashlib.sha256(f"{node} {self.network.name}".encode()).digest()
         # 0x02: locally administered, unicast (IEEE 802).
         return ":".join(f"{octet:02x}" for octet in (0x02, *digest[:5]))

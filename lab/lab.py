@@ -122,12 +122,12 @@ class Lab:
             nodes = self.nodes()
             nodes.mount_images({name: self.host.source(image) for name, image in built.items()})
             digests = nodes.digests(topology, {name: image.digest for name, image in built.items()})
-            plan = make_plan(topology, digests, nodes.look(), fresh=fresh)
+            found = nodes.look()
+            plan = make_plan(topology, digests, found, fresh=fresh)
             if plan.remove or plan.remove_networks:
                 with step(f"removing {', '.join(plan.remove) or 'networks'}"):
                     nodes.remove(plan.remove, plan.remove_networks)
-            if plan.create or plan.start:
-                nodes.make_networks(topology)
+            nodes.make_networks(topology, set(found.networks) - set(plan.remove_networks))
             nodes.lay_out(topology, plan.create, plan.keep)
             self._remember(topology, plan.slots)
             self.write_ssh_config()
@@ -235,7 +235,7 @@ class Lab:
         return result
 
     def runner(self, node: str) -> SshRunner:
-        """Return the connection to a node; it opens at the first command, and may be used by several threads."""
+        """Return the connection to a node; it opens at the first command, and threads may share it."""
         if node not in self._runners:
             port = self.host.port(self.known(node).slot)
             self._runners[node] = SshRunner(node, port, self.keys.identity, self.keys.host(node)[1].decode())

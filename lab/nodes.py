@@ -1,10 +1,10 @@
-"""The nodes on the podman host: what there is, what the inventory wants, and the way from one to the other."""
+"""The nodes on the podman host: what there is, what the inventory wants, and the way there."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -182,7 +182,7 @@ def run_command(node: Node, slot: int, digest: str, root: str) -> list[str]:
 def node_files(node: Node, hosts: str, host_key: tuple[bytes, bytes]) -> dict[str, File]:
     """Return what a node has that its image has not."""
     private, public = host_key
-    # The same identity at every boot; without one systemd would take each for the first boot of a new machine.
+    # The same identity at every boot; without one systemd takes each boot for a new machine's first.
     machine_id = hashlib.sha256(b"lvs-lab " + public + node.name.encode()).hexdigest()[:32]
     files = {
         "etc/hostname": File(f"{node.name}\n".encode()),
@@ -274,10 +274,12 @@ class Nodes:
         if networks:
             self._runner.run(["podman", "network", "rm", "--force", *networks])
 
-    def make_networks(self, topology: Topology) -> None:
-        """Make the networks that are not there. The first one leads to the podman host, as a server's front does."""
+    def make_networks(self, topology: Topology, present: Container[str]) -> None:
+        """Make the networks that are not there; the nodes' default route lies on the first one."""
         for number, network in enumerate(topology.networks):
-            self.act("network", network.bridge, *network_arguments(network, routed=number == 0))
+            if network.bridge not in present:
+                arguments = network_arguments(network, routed=number == 0)
+                self._runner.run(["podman", "network", "create", *arguments, network.bridge])
 
     def lay_out(self, topology: Topology, create: Iterable[str], keep: Iterable[str]) -> None:
         """Put the files of new nodes in place, and tell the others about a changed /etc/hosts."""

@@ -36,13 +36,15 @@ NODE_PACKAGES = (
     "openssh-server",
     "python3",
     "python3-apt",
+    "perl",
+    "pciutils",
     "iproute2",
     "iputils-ping",
     "kmod",
     "procps",
     "ca-certificates",
 )
-"""What a freshly installed server has; nothing of LVS, which is the roles' work."""
+"""What a freshly installed server has (perl and pciutils are of priority standard); nothing of LVS."""
 
 NODE_CACHED = (
     "keepalived",
@@ -63,7 +65,7 @@ NODE_CACHED = (
     "pcs",
     "vsftpd",
 )
-"""What roles and tests may install on a node without a network; one that a release lacks is skipped and noted."""
+"""What roles and tests may install without a network; one that a release lacks is skipped and noted."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def guest(authorized_key: str, host_key: tuple[bytes, bytes]) -> Recipe:
         megabytes=16384,
         writable=True,
         bootable=True,
-        script=shipped("guest-setup.sh").content,
+        script=shipped("guest-setup.sh").content + shipped("finish.sh").content,
         early_files={
             "etc/initramfs-tools/conf.d/lvs-lab": File(b"MODULES=list\nCOMPRESS=zstd\n"),
             "etc/initramfs-tools/hooks/lvs-lab": shipped("initramfs-hook", 0o755),
@@ -191,7 +193,7 @@ def node(debian: int, authorized_key: str) -> Recipe:
         packages=NODE_PACKAGES,
         cached=NODE_CACHED,
         megabytes=4096,
-        script=shipped("node-setup.sh").content,
+        script=shipped("node-setup.sh").content + shipped("finish.sh").content,
         files={
             **_sshd(debian),
             "root/.ssh/authorized_keys": File(authorized_key.encode(), 0o600),

@@ -18,7 +18,7 @@ import paramiko
 
 from lab.errors import CommandError, LabError, Unreachable
 
-# A connection refused while a machine boots is expected here; paramiko's threads would print each with a traceback.
+# A connection refused while a machine boots is expected; paramiko's threads would print a traceback for each.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 

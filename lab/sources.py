@@ -1,6 +1,6 @@
 """Find the Debian mirror that this machine uses, in both formats of APT's source lists.
 
-Formats: sources.list(5). Only entries of the Debian archive itself count; third parties' repositories are left out.
+Formats: sources.list(5). Only the Debian archive itself counts; third parties' repositories are left out.
 """
 
 from __future__ import annotations
@@ -177,5 +177,5 @@ _PASSED_ON = re.compile(
 
 
 def apt_options(dump: str) -> list[str]:
-    """Select from `apt-config dump` what a mirror needs to be reached: proxies, certificates, validity checks."""
+    """Select from `apt-config dump` what reaching a mirror needs: proxies, certificates, validity checks."""
     return [line for line in dump.splitlines() if (match := _PASSED_ON.match(line)) and match["value"]]

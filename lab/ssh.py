@@ -25,7 +25,7 @@ def render(ports: Mapping[str, int], identity: Path, known_hosts: Path) -> str:
     for name, port in ports.items():
         parts.append(f"Host {name}\n    HostName 127.0.0.1\n    Port {port}\n    HostKeyAlias {name}\n")
     if ports:
-        # Options common to all nodes. The connection does not use the nodes' networks, so silence means: it is frozen.
+        # Common to all. The connection does not use the nodes' networks, so silence means a frozen node.
         parts.append(
             f"Host {' '.join(ports)}\n"
             f"    User root\n"

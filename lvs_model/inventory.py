@@ -83,7 +83,7 @@ def read_inventory(
 ) -> tuple[Inventory, list[Problem]]:
     """Validate every document and every host's variables.
 
-    ``hostvars`` gives by host every variable whose name begins with ``lvs_``.
+    ``hostvars`` gives by host its variables; those whose names begin with ``lvs_`` are the toolkit's.
     Returns what is valid and all problems; with any problem the inventory is incomplete and only good
     for finding more of them.
     """
@@ -110,7 +110,11 @@ def read_inventory(
                     "use A-Z, a-z, 0-9, '.', '_', '-'",
                 )
             )
-        own = {key: value for key, value in variables.items() if key not in _NOT_THE_HOSTS}
+        own = {
+            key: value
+            for key, value in variables.items()
+            if key.startswith("lvs_") and key not in _NOT_THE_HOSTS
+        }
         try:
             inventory.hosts[name] = Host(name, HostVariables.model_validate(own))
         except ValidationError as error:

@@ -1,7 +1,7 @@
 """Turn the downloaded packages of a node's root file system into an APT repository on its own disk.
 
-Runs once, inside the tree that is being built, as /var/cache/lvs-lab-apt/index.py. With it `apt-get update` and
-`apt-get install` are real on a node without any network, and quick: the index holds some hundred packages.
+Runs once, inside the tree that is being built, as /var/cache/lvs-lab-apt/index.py. With it `apt-get update`
+and `apt-get install` are real on a node without any network, and quick: the index is short.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def stanza(deb: pathlib.Path) -> str:
 
 
 def main() -> None:
-    """Move the packages, write Packages and Release (deb822, apt-secure(8) without a signature: Trusted: yes)."""
+    """Move the packages, and write Packages and Release; nothing is signed, the source says Trusted: yes."""
     packages = []
     for deb in sorted(ARCHIVES.glob("*.deb")):
         # A colon of the version is %3a in the cache's names, and a URI would decode it.

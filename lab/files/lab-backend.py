@@ -1,9 +1,11 @@
 """The web server of the lab's real servers: it says which node answered.
 
-`/` gives the host's name, `/healthz` gives "ok", or 503 while /run/lab-backend/fail exists (its text is the body).
+`/` gives the host's name, `/healthz` gives "ok", or 503 while /run/lab-backend/fail exists (its text is the
+body).
 One request a connection, so that every request is one scheduling decision of IPVS.
 """
 
+import contextlib
 import http.server
 import pathlib
 import socket
@@ -24,10 +26,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, body = 200, f"{NAME}\n"
         if self.path.split("?")[0] == "/healthz":
             body = "ok\n"
-            try:
+            with contextlib.suppress(OSError):
                 status, body = 503, FAIL.read_text(encoding="utf-8", errors="replace") or "failing\n"
-            except OSError:
-                pass
         content = body.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")

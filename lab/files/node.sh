@@ -39,10 +39,11 @@ ends() {
 
 need_pid() {
     find_pid "$1"
+    # 3 is how the caller knows.
     [ -n "$pid" ] || { echo "the node is off" >&2; exit 3; }
 }
 
-# The control group that holds all of process $pid's container, in $cgroup; empty where it is not to be found.
+# The control group that holds all of process $pid's container, in $cgroup.
 find_cgroup() {
     cgroup=
     read -r line < "/proc/$pid/cgroup"
@@ -51,6 +52,7 @@ find_cgroup() {
         line=${line#0::} rest=${line#*/libpod-}
         cgroup=/sys/fs/cgroup${line%%/libpod-*}/libpod-${rest%%/*}
         ;;
+    *) echo "no control group of process $pid is known" >&2; exit 5 ;;
     esac
 }
 
@@ -73,11 +75,6 @@ mount-image) # NAME SOURCE OPTIONS
         mount -t ext4 -o "$3" "$2" "$base/images/$1"
     fi
     ;;
-network) # NAME ARGUMENT…: make podman's network unless it is there
-    name=$1
-    shift
-    podman network exists "$name" || podman network create "$@" "$name" >/dev/null
-    ;;
 create) # NAME IMAGE SLOT COMMAND…: start the node for the first time
     mount_root "$1" "$2"
     mkdir -p "$run/slots"
@@ -86,6 +83,8 @@ create) # NAME IMAGE SLOT COMMAND…: start the node for the first time
     "$@"
     ;;
 start) # NAME IMAGE SLOT
+    find_pid "$3"
+    [ -z "$pid" ] || { echo "on already"; exit 0; }
     mount_root "$1" "$2"
     mkdir -p "$run/slots"
     podman start "lvslab-$1" >/dev/null
@@ -101,7 +100,7 @@ power-off) # NAME SLOT INTERFACE…: no packet leaves it from the first moment o
     slot=$2
     shift 2
     find_pid "$slot"
-    [ -n "$pid" ] || exit 0
+    [ -n "$pid" ] || { echo "off already"; exit 0; }
     ends "$@"
     for peer in $peers; do echo "link set dev $peer down"; done | ip -batch -
     kill -9 "$pid"
@@ -123,10 +122,11 @@ freeze) # NAME SLOT INTERFACE…
     need_pid "$slot"
     ends "$@"
     find_cgroup
+    if [ "$(cat "$cgroup/cgroup.freeze")" = 1 ]; then echo "frozen already"; exit 0; fi
     # The bridge's ports fall silent; the links stay up, as nobody pulled a cable (states: linux/if_bridge.h).
     for peer in $peers; do echo "link set dev $peer state 0"; done | bridge -batch -
     # At once, for the node must not see the silence; podman takes a second, and is told for its records.
-    [ -z "$cgroup" ] || echo 1 > "$cgroup/cgroup.freeze"
+    echo 1 > "$cgroup/cgroup.freeze"
     podman pause "lvslab-$name" >/dev/null
     ;;
 thaw) # NAME SLOT INTERFACE…
@@ -136,11 +136,14 @@ thaw) # NAME SLOT INTERFACE…
     need_pid "$slot"
     ends "$@"
     find_cgroup
+    if [ "$(cat "$cgroup/cgroup.freeze")" = 0 ]; then echo "not frozen"; exit 0; fi
     podman unpause "lvslab-$name" >/dev/null
     for peer in $peers; do echo "link set dev $peer state 3"; done | bridge -batch -
-    [ -z "$cgroup" ] || echo 0 > "$cgroup/cgroup.freeze"
+    echo 0 > "$cgroup/cgroup.freeze"
     ;;
 stop) # NAME SLOT SECONDS
+    find_pid "$2"
+    [ -n "$pid" ] || { echo "off already"; exit 0; }
     podman stop --time "$3" "lvslab-$1" >/dev/null
     rm -f "$run/slots/$2.pid"
     ;;

@@ -1,8 +1,8 @@
 """Management ports: one TCP port a node, led to the ssh daemon *inside* the node's network namespace.
 
-It is what a console server is to real machines: it does not use the node's networks, so a node stays reachable
-with its cables out, whatever its routes and addresses are, and no default route or address of the lab's own has
-to exist in it. Runs on the podman host.
+It is what a console server is to real machines: it does not use the node's networks, so a node stays
+reachable with its cables out, whatever its routes and addresses are, and no default route or address of the
+lab's own has to exist in it. Runs on the podman host.
 
 A node's slot N has the port `first + N`; /run/lvs-lab/slots/N.pid holds the process id of its init.
 """
@@ -57,7 +57,7 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def serve(pidfile: pathlib.Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Lead one connection to the node's port 22; a node that is off refuses, as a dead machine's console would."""
+    """Lead one connection to the node's port 22; one to a node that is off is closed at once."""
     try:
         inner = socket_in(int(pidfile.read_text(encoding="ascii")))
         inner.setblocking(False)

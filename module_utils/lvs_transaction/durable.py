@@ -77,15 +77,20 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def make_dirs(path: str, mode: int, top: str = "/") -> None:
+def make_dirs(path: str, mode: int) -> None:
     """Create a directory and what is missing above it, all with this mode whatever the umask, durably."""
     if os.path.isdir(path):
         return
     parent = os.path.dirname(path)
-    if path != top:
-        make_dirs(parent, mode, top)
+    make_dirs(parent, mode)
     step("mkdir", path)
-    os.mkdir(path, mode)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        # Another first run was quicker, before there was a lock to take.
+        if not os.path.isdir(path):
+            raise
+        return
     os.chmod(path, mode)
     sync_dir(parent)
 

@@ -40,10 +40,10 @@ def recover(layout: Layout, run_actions: bool = True) -> list[Settled]:
     start: they will read the old files anyway. Writes nothing if nothing is unfinished.
     Raises TransactionError if another run holds the lock, or if files could not be restored.
     """
+    if not Store(layout).unfinished():
+        return []
     with Lock(layout) as lock:
-        lock.take(create=False)
-        if not lock.held or not Store(layout).unfinished():
-            return []
+        lock.take(create=True)
         lock.sign({"operator": "recovery"})
         return settle(layout, run_actions)
 

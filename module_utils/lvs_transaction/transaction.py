@@ -41,7 +41,8 @@ def apply(request: Request) -> Result:
 
 def _apply(request: Request, lock: Lock, result: Result) -> None:
     store = Store(request.layout)
-    lock.take(create=False)
+    # An unfinished journal without a lock: somebody removed the lock.
+    lock.take(create=not request.check and bool(store.unfinished()))
     plan = _observe(request, store, lock, result)
     if request.check:
         lock.release()  # validators may take a while; nobody needs to wait for them
@@ -61,7 +62,7 @@ def _apply(request: Request, lock: Lock, result: Result) -> None:
 
 def _observe(request: Request, store: Store, lock: Lock, result: Result) -> Plan:
     """Settle what is unfinished (check mode: only tell), then compare."""
-    unfinished = store.unfinished() if lock.held else []
+    unfinished = store.unfinished()
     if unfinished and request.check:
         result.changed = True
         result.unfinished = [generation.name for generation in unfinished]

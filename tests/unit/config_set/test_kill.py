@@ -117,6 +117,9 @@ def test_killed_at_every_operation_of_a_second_run_with_pruning(
         _apply(host)
 
     def check(host: Host, number: int) -> None:
+        for journal in host.root.rglob("generations/0*/journal.committed.json"):
+            wanting = [file["path"] for file in NEW_FILES if file.get("state") != "absent"]
+            assert all((journal.parent / f"new{path}").is_file() for path in wanting), number
         host.recover()
         host.write(_CONF, "edited\n", 0o640)
         _apply(host)
@@ -177,6 +180,21 @@ def test_killed_at_every_operation_of_the_recovery(
             found = [path.read_text() for path in host.root.rglob("found/**/keepalived.conf")]
             assert found == (["edited\n"] if edited and host.tree() == wanted[0] else []), (first, second)
     assert interrupted > 50
+
+
+def test_a_lock_removed_by_hand_hides_no_unfinished_run(tmp_path: Path, wanted: tuple[Tree, Tree]) -> None:
+    """Killed right before it is confirmed: the files are as wanted, yet nothing has proven them."""
+
+    def die(operation: str, path: str) -> None:
+        if operation == "rename" and path.endswith("journal.confirmed.json"):
+            os._exit(_KILLED)
+
+    host = _fresh(tmp_path / "host")
+    assert in_child(lambda: _apply(host), die) == _KILLED
+    next(host.root.rglob("lvs-toolkit/lock")).unlink()
+    assert host.apply(check=True, files=NEW_FILES).unfinished == ["000001"]
+    assert [one["outcome"] for one in host.apply(files=NEW_FILES).recovered] == ["rolled back"]
+    assert host.tree() == wanted[1]
 
 
 def test_killed_by_a_signal_while_an_action_runs(tmp_path: Path, wanted: tuple[Tree, Tree]) -> None:

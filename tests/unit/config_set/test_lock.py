@@ -8,11 +8,12 @@ import time
 
 import pytest
 
+from module_utils.lvs_transaction import durable
 from module_utils.lvs_transaction import lock as lock_module
 from module_utils.lvs_transaction.lock import Lock
 from module_utils.lvs_transaction.model import TransactionError
 
-from .host import NEW_FILES, Host
+from .host import NEW_FILES, STATE, Host
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,31 @@ def test_a_run_meets_the_lock_of_a_run_in_its_actions(host: Host) -> None:
             host.recover()
     assert os.waitpid(child, 0)[1] == 0
     assert host.apply(files=NEW_FILES).changed is False
+
+
+def test_a_first_run_that_was_overtaken_does_nothing_twice(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another first run comes in after the comparison, before there is a lock to take."""
+    reload = [host.sh("reload", "echo reload >>$1", on=["/etc/new/deep/sysctl.conf"])]
+
+    def overtake(_operation: str, _path: str) -> None:
+        monkeypatch.setattr(durable, "step", lambda _operation, _path: None)
+        assert host.apply(files=NEW_FILES, actions=reload).changed
+
+    monkeypatch.setattr(durable, "step", overtake)
+    result = host.apply(files=NEW_FILES, actions=reload)
+    assert (result.changed, result.generation) == (False, "000001")
+    assert host.actions() == ["reload"]
+
+
+def test_check_mode_does_not_hold_the_lock_while_it_validates(host: Host) -> None:
+    host.apply(files=NEW_FILES)
+    free = host.sh("free", f"flock -n $0{STATE}/lock true", paths=["/etc/new/deep/sysctl.conf"])
+    change = [{"path": "/etc/new/deep/sysctl.conf", "content": "b\n"}]
+    assert host.apply(check=True, files=change, validate=[free]).changed
+    with pytest.raises(TransactionError, match="validate 'free' failed: exit code 1"):
+        host.apply(files=change, validate=[free])
 
 
 def test_a_holder_that_was_killed_does_not_hold(host: Host) -> None:
