@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,3 +22,9 @@ def host(tmp_path: Path) -> Host:
     host.write("/etc/modules-load.d/lvs.conf", "old modules\n")
     host.write("/etc/lvs/obsolete.conf", "obsolete\n", 0o600)
     return host
+
+
+@pytest.fixture(autouse=True)
+def without_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of runs are too many to wait for the disk; test_durable looks at what is synced, and when."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)

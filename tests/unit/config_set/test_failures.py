@@ -141,7 +141,6 @@ def test_a_full_disk_at_every_step_leaves_the_old_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rollback needs no space: renames, links and removals only."""
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)  # hundreds of runs
     failures = 0
     for number in range(1, 1000):
         host = Host(tmp_path / str(number))
@@ -169,7 +168,6 @@ def test_a_full_disk_at_every_step_leaves_the_old_state(
 def test_a_disk_that_turns_read_only_at_every_step_is_settled_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)  # hundreds of runs
     endings = set()
     for number in range(1, 1000):
         host = Host(tmp_path / str(number))

@@ -15,12 +15,6 @@ _KILLED = 137
 _LIMIT = 1000
 
 
-@pytest.fixture(autouse=True)
-def without_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A killed process loses nothing that it wrote; test_durable looks at the order of the syncs."""
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
-
-
 def _die(operation: str, path: str) -> None:
     """Die before the operation; of a file that is not synced yet, half may be lost."""
     if operation == "written":
