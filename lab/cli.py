@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -25,17 +26,14 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(name: str, text: str) -> argparse.ArgumentParser:
-        one = verbs.add_parser(name, help=text, description=text)
-        one.add_argument(
-            "-i",
-            "--inventory",
-            type=Path,
-            default=DEFAULT_INVENTORY,
-            help="directory or file (default: inventories/lab)",
-        )
-        return one
+        return verbs.add_parser(name, help=text, description=text)
+
+    def inventory(one: argparse.ArgumentParser) -> None:
+        text = "directory or file (default: inventories/lab)"
+        one.add_argument("-i", "--inventory", type=Path, default=DEFAULT_INVENTORY, help=text)
 
     up = verb("up", "bring the lab to what the inventory wants")
+    inventory(up)
     up.add_argument("--fresh", action="store_true", help="make every node anew")
     verb("down", "end everything: nodes and guest")
     verb("nodes-down", "remove the nodes, leave the guest running")
@@ -50,13 +48,15 @@ def parser() -> argparse.ArgumentParser:
     fault.add_argument("fault", metavar="VERB")
     fault.add_argument("node", metavar="NODE")
     fault.add_argument("argument", nargs="?", default="", metavar="ARG")
-    verb("images", "build the images that the inventory needs")
+    inventory(verb("images", "build the images that the inventory needs"))
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code: 0, 1 for an error, 130 for Ctrl-C."""
     options = parser().parse_args(arguments)
+    # Being ended by `kill` or by a CI system's time limit leaves as little behind as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options)
     except LabError as exc:
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    lab = Lab(options.inventory)
+    lab = Lab(getattr(options, "inventory", None))
     match options.verb:
         case "up":
             lab.up(fresh=options.fresh)

@@ -35,5 +35,9 @@ class CommandError(LabError):
         super().__init__(f"{what} failed with exit code {code}: {tail}")
 
 
+class NodeOffError(LabError):
+    """What was asked for wants a running node, and it is off."""
+
+
 class Unreachable(LabError):  # noqa: N818 - the name of a state, as in Ansible
     """No ssh connection to the guest or to a node within the time allowed."""

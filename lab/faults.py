@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.errors import LabError, NodeOffError
+from lab.progress import say
 from lab.runner import Result
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Faults:
         """Pull the plug: its links go down, then everything in it is killed. Its disk keeps its state."""
         known = self._lab.known(node)
         self._lab.forget(node)
-        self._lab.nodes().act("power-off", node, str(known.slot), *known.interfaces.values())
+        self._act(node, "power-off", node, str(known.slot), *known.interfaces.values())
 
     def power_on(self, node: str, *, wait: bool = True) -> None:
         """Boot a node that is off, with the disk that it had, all cables in.
@@ -50,7 +51,7 @@ class Faults:
 
         """
         known = self._lab.known(node)
-        self._lab.nodes().start(node, known.image, known.slot)
+        self._act(node, "start", node, known.image, str(known.slot))
         if wait:
             self._lab.wait_ready([node])
 
@@ -58,7 +59,7 @@ class Faults:
         """Shut a node down in order: systemd stops its units; after `seconds` it is killed."""
         known = self._lab.known(node)
         self._lab.forget(node)
-        self._lab.nodes().act("stop", node, str(known.slot), str(seconds), timeout=seconds + 60)
+        self._act(node, "stop", node, str(known.slot), str(seconds), timeout=seconds + 60.0)
 
     def start(self, node: str, *, wait: bool = True) -> None:
         """Boot a node that was stopped; the same as power_on."""
@@ -75,12 +76,12 @@ class Faults:
     def freeze(self, node: str) -> None:
         """Stop the node's clockwork: nothing in it runs and nothing answers for it, until it is thawed."""
         known = self._lab.known(node)
-        self._lab.nodes().act("freeze", node, str(known.slot), *known.interfaces.values())
+        self._act(node, "freeze", node, str(known.slot), *known.interfaces.values())
 
     def thaw(self, node: str) -> None:
         """Let a frozen node run on from where it was."""
         known = self._lab.known(node)
-        self._lab.nodes().act("thaw", node, str(known.slot), *known.interfaces.values())
+        self._act(node, "thaw", node, str(known.slot), *known.interfaces.values())
 
     def service_stop(self, node: str, unit: str) -> Result:
         """Stop a systemd unit on the node."""
@@ -97,7 +98,16 @@ class Faults:
                 f"{node} is on no network called {network!r}", f"Known ones: {', '.join(known.interfaces)}."
             )
         chosen = [known.interfaces[network]] if network else list(known.interfaces.values())
-        self._lab.nodes().act("link", state, str(known.slot), *chosen)
+        self._act(node, "link", state, str(known.slot), *chosen)
+
+    def _act(self, node: str, verb: str, *arguments: str, timeout: float = 180.0) -> None:
+        """Run a verb on the podman host, and show what it says, such as `off already`."""
+        try:
+            said = self._lab.nodes().act(verb, *arguments, timeout=timeout).stdout.strip()
+        except NodeOffError as exc:
+            raise NodeOffError(f"{node}: {exc}", f"Boot it: python -m lab fault power-on {node}") from exc
+        if said:
+            say(f"{node}: {said}")
 
     def apply(self, verb: str, node: str, argument: str = "") -> None:
         """Do what the command line says: `verb` as in VERBS, with its argument where it takes one.

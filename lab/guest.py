@@ -22,7 +22,7 @@ from lab.errors import LabError, Unreachable
 from lab.home import Home, write_atomically
 from lab.images import Image
 from lab.keys import Keys
-from lab.progress import say, step
+from lab.progress import Step, say, step
 from lab.runner import SshRunner
 
 SLOTS = 20
@@ -36,6 +36,9 @@ FIRST_PORT = 22220
 
 BOOT_LIMIT = 240.0
 """Seconds until the guest must answer ssh; it takes 20 to 50 without KVM."""
+
+PATIENCE = 30.0
+"""Seconds that a guest which has booted may take to answer."""
 
 MIB = 1024 * 1024
 
@@ -150,10 +153,14 @@ class Guest:
         for name, node in nodes.items():
             if state.nodes.get(name) != node.digest:
                 return f"the image {name} is not attached to it"
+        # One that an interrupted command has left booting is waited for, not started over.
+        age = time.time() - (self._dir / "state.json").stat().st_mtime
         try:
-            self.runner().run(["true"], timeout=30)
+            with step("looking at the guest") as progress:
+                self._wait(state, max(PATIENCE, BOOT_LIMIT - age), progress)
+                self.runner().run(["true"], timeout=PATIENCE)
         except LabError as exc:
-            return str(exc)
+            return exc.problem
         return ""
 
     def _start(self, image: Image, nodes: Mapping[str, Image]) -> State:
@@ -173,25 +180,31 @@ class Guest:
                 pid, port, accelerator, memory, image.digest, {n: i.digest for n, i in nodes.items()}
             )
             write_atomically(self._dir / "state.json", json.dumps(asdict(state)).encode())
-            deadline = time.monotonic() + BOOT_LIMIT
-            while True:
-                try:
-                    self.runner().connect(timeout=20)
-                    break
-                except Unreachable:
-                    progress.detail = self._last_words()
-                    if not self._ours(pid):
-                        raise LabError(
-                            f"the guest died while booting: {self._last_words()}",
-                            f"Its console: {self.serial_log}",
-                        ) from None
-                    if time.monotonic() > deadline:
-                        raise LabError(
-                            f"the guest did not answer ssh within {BOOT_LIMIT:.0f} s",
-                            f"Its console: {self.serial_log}",
-                        ) from None
-                    time.sleep(0.5)
+            self._wait(state, BOOT_LIMIT, progress)
         return state
+
+    def _wait(self, state: State, limit: float, progress: Step) -> None:
+        """Wait until the guest answers ssh.
+
+        Raises:
+            LabError: it died, or did not answer within `limit` seconds.
+
+        """
+        deadline = time.monotonic() + limit
+        while True:
+            try:
+                self.runner().connect(timeout=20)
+                return
+            except Unreachable:
+                progress.detail = self._last_words()
+            problem = ""
+            if not self._ours(state.pid):
+                problem = f"the guest died while booting: {self._last_words()}"
+            elif time.monotonic() > deadline:
+                problem = f"the guest did not answer ssh within {limit:.0f} s"
+            if problem:
+                raise LabError(problem, f"Its console: {self.serial_log}")
+            time.sleep(0.5)
 
     def _last_words(self) -> str:
         try:

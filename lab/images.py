@@ -16,19 +16,23 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab import recipes, sources, tools
 from lab.archive import tar
 from lab.errors import LabError
 from lab.home import Home
+from lab.parallel import all_together
 from lab.progress import Step, say, step
 from lab.recipes import Recipe
 
-KEEP_UNUSED = 7 * 24 * 3600
-"""Seconds that an image of an older recipe is kept: another clone of the repository may still use it."""
+KEEP_SECONDS = 7 * 24 * 3600
+"""How long an image of an older recipe is kept: another clone of the repository may still use it."""
+
+KEEP_UNUSED = 2
+"""How many such images of one name are kept."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,14 @@ class Images:
         )
         say(f"building {', '.join(image.name for image in missing)} from {mirror.archive.uri}")
         stop = threading.Event()
-        with ThreadPoolExecutor(len(missing)) as pool:
-            jobs = [pool.submit(self._build, image, mirror, options, stop) for image in missing]
-            try:
-                for job in jobs:
-                    job.result()
-            finally:
-                stop.set()
+        jobs = {image.name: partial(self._build, image, mirror, options, stop) for image in missing}
+        try:
+            all_together(jobs)
+        finally:
+            # Interrupted: the builders end what they have started, and what they have mounted goes with it.
+            stop.set()
+            while any(thread.name in jobs for thread in threading.enumerate()):
+                time.sleep(0.1)
 
     def _build(self, image: Image, mirror: sources.Mirror, options: list[str], stop: threading.Event) -> None:
         recipe = self.recipe(image.name)
@@ -140,15 +145,20 @@ class Images:
             shutil.rmtree(work, ignore_errors=True)
 
     def _prune(self, wanted: set[str]) -> None:
-        now = time.time()
+        """Remove what a killed build has left, and images of older recipes but for two lately used ones."""
+        unused: dict[str, list[Path]] = {}
         for path in self._home.dir("images").iterdir():
             if path.name.startswith(".building-"):
-                pid = int(path.name.rsplit("-", 1)[1])
-                if not Path(f"/proc/{pid}").exists():
+                if not Path(f"/proc/{path.name.rsplit('-', 1)[1]}").exists():
                     shutil.rmtree(path, ignore_errors=True)
-            elif path.name not in wanted and now - path.stat().st_mtime > KEEP_UNUSED:
-                say(f"removing the unused image {path.name}")
-                shutil.rmtree(path, ignore_errors=True)
+            elif path.name not in wanted:
+                unused.setdefault(path.name.split("-")[0], []).append(path)
+        for paths in unused.values():
+            paths.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+            for number, path in enumerate(paths):
+                if number >= KEEP_UNUSED or time.time() - path.stat().st_mtime > KEEP_SECONDS:
+                    say(f"removing the unused image {path.name}")
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def command(recipe: Recipe, work: Path, mirror_lines: list[str], options: list[str], root: bool) -> list[str]:

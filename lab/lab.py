@@ -7,8 +7,8 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from lab import host as hosts
@@ -17,9 +17,10 @@ from lab.errors import CommandError, LabError, Unreachable
 from lab.faults import Faults
 from lab.home import PROJECT, Home, write_atomically
 from lab.images import Images
-from lab.inventory import Topology
+from lab.inventory import Node, Topology
 from lab.keys import Keys
 from lab.nodes import Nodes, make_plan
+from lab.parallel import all_together, together
 from lab.progress import say, step
 from lab.runner import Result, SshRunner
 
@@ -132,20 +133,18 @@ class Lab:
             self._remember(topology, plan.slots)
             self.write_ssh_config()
             self._runners.clear()
-            with (
-                step(_described(plan.create, plan.start, plan.keep)) as progress,
-                ThreadPoolExecutor(8) as pool,
-            ):
-                jobs = [
-                    *(
-                        pool.submit(nodes.create, topology.node(n), s, digests[n])
-                        for n, s in plan.create.items()
-                    ),
-                    *(pool.submit(nodes.start, n, topology.node(n).image, s) for n, s in plan.start.items()),
-                ]
-                for number, job in enumerate(as_completed(jobs), 1):
-                    job.result()
-                    progress.detail = f"{number} of {len(jobs)} started"
+            with step(_described(plan.create, plan.start, plan.keep)):
+                by_name = {node.name: node for node in topology.nodes}
+                all_together(
+                    {
+                        **{
+                            n: partial(nodes.create, by_name[n], s, digests[n])
+                            for n, s in plan.create.items()
+                        },
+                        **{n: partial(nodes.start, n, by_name[n].image, s) for n, s in plan.start.items()},
+                        **{n: partial(self._mend, by_name[n], s) for n, s in plan.keep.items()},
+                    }
+                )
             self.wait_ready(node.name for node in topology.nodes)
         say(f"the lab is up: {len(topology.nodes)} nodes, ssh -F {_short(ssh.DIRECTORY / 'ssh_config')} NODE")
 
@@ -165,6 +164,12 @@ class Lab:
             self._forget_all()
         return count
 
+    def _mend(self, node: Node, slot: int) -> None:
+        """End a fault that someone has left in a running node: it is thawed, and its cables are in."""
+        done = self.nodes().act("mend", node.name, str(slot), *node.interfaces.values()).stdout.split("\n")
+        if any(done):
+            say(f"{node.name} is mended: {', '.join(filter(None, done))}")
+
     def _remove_nodes(self) -> int:
         nodes = self.nodes()
         found = nodes.look()
@@ -182,23 +187,17 @@ class Lab:
         description = self.host.describe()
         if not self.host.identity():
             return Status(description, [])
-        found = self.nodes().look().nodes
+        try:
+            found = self.nodes().look().nodes
+        except Unreachable:
+            return Status({**description, "state": "silent"}, [])
         known = self._known()
-        with ThreadPoolExecutor(8) as pool:
-            health = {
-                name: pool.submit(self._health, name, found[name].state if name in found else "missing")
-                for name in known
-            }
+        states = {name: found[name].state if name in found else "missing" for name in known}
+        health = all_together({name: partial(self._health, name, states[name]) for name in known})
         return Status(
             description,
             [
-                NodeStatus(
-                    name,
-                    found[name].state if name in found else "missing",
-                    node.addresses,
-                    self.host.port(node.slot),
-                    health[name].result(),
-                )
+                NodeStatus(name, states[name], node.addresses, self.host.port(node.slot), health[name])
                 for name, node in known.items()
             ],
         )
@@ -255,17 +254,16 @@ class Lab:
 
         """
         waiting = set(names)
-        with step(f"waiting for {', '.join(sorted(waiting))}") as progress, ThreadPoolExecutor(20) as pool:
-            jobs = {pool.submit(self._ready, name, limit): name for name in waiting}
-            problems = []
-            progress.detail = f"{len(waiting)} to come"
-            for job in as_completed(jobs):
-                waiting.discard(jobs[job])
+        problems = []
+        with step("waiting for ssh and systemd") as progress:
+            progress.detail = f"still {', '.join(sorted(waiting))}"
+            for name, result in together({name: partial(self._ready, name, limit) for name in waiting}):
+                waiting.discard(name)
                 progress.detail = f"still {', '.join(sorted(waiting))}" if waiting else ""
-                try:
-                    say(f"{jobs[job]} is {job.result()}")
-                except LabError as exc:
-                    problems.append(f"{jobs[job]}: {exc}")
+                if isinstance(result, LabError):
+                    problems.append(f"{name}: {result}")
+                else:
+                    say(f"{name} is {result}")
         if problems:
             raise LabError("; ".join(problems))
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from lab.archive import File, tar
-from lab.errors import LabError
+from lab.errors import CommandError, LabError, NodeOffError
 from lab.guest import SLOTS
 from lab.home import FILES
 from lab.inventory import Network, Node, Topology
 from lab.keys import Keys
+from lab.parallel import all_together
 from lab.recipes import shipped
 from lab.runner import Result, Runner
 
@@ -21,6 +22,9 @@ FORMAT = 3
 """Raised when nodes made by an older lab have to be made anew."""
 
 RUN = "/run/lvs-lab"
+
+NODE_IS_OFF = 3
+"""Exit code of files/node.sh."""
 
 
 @dataclass(frozen=True)
@@ -217,10 +221,22 @@ class Nodes:
         self._script = (FILES / "node.sh").read_bytes()
 
     def act(self, verb: str, *arguments: str, timeout: float = 120.0) -> Result:
-        """Run one verb of files/node.sh on the podman host."""
-        return self._runner.run(
-            ["sh", "-s", "--", self._base, verb, *arguments], stdin=self._script, timeout=timeout
-        )
+        """Run one verb of files/node.sh on the podman host.
+
+        Raises:
+            CommandError: it failed.
+            NodeOffError: the verb wants a running node, and it is off.
+
+        """
+        command = ["sh", "-s", "--", self._base, verb, *arguments]
+        result = self._runner.run(command, stdin=self._script, timeout=timeout, check=False)
+        if result.code == NODE_IS_OFF:
+            raise NodeOffError(f"the node is off, and {verb} wants a running one")
+        if result.code != 0:
+            raise CommandError(
+                f"{verb} {' '.join(arguments[:2])}", result.code, result.stderr or result.stdout
+            )
+        return result
 
     def look(self) -> Inventory:
         """Return what there is on the podman host."""
@@ -270,7 +286,7 @@ class Nodes:
 
     def remove(self, names: Iterable[str], networks: Sequence[str] = ()) -> None:
         """Remove nodes with their disks, side by side, then networks."""
-        _side_by_side([lambda name=name: self.act("remove", name) for name in names])  # type: ignore[misc]
+        all_together({name: partial(self.act, "remove", name) for name in names})
         if networks:
             self._runner.run(["podman", "network", "rm", "--force", *networks])
 
@@ -284,7 +300,9 @@ class Nodes:
     def lay_out(self, topology: Topology, create: Iterable[str], keep: Iterable[str]) -> None:
         """Put the files of new nodes in place, and tell the others about a changed /etc/hosts."""
         hosts = topology.hosts_file()
-        content = b""
+        create = list(create)
+        if create:
+            self.act("clear", *create)
         archives = [
             tar(node_files(topology.node(name), hosts, self._keys.host(name)), f"nodes/{name}/upper")
             for name in create
@@ -310,12 +328,3 @@ class Nodes:
     def start(self, name: str, image: str, slot: int) -> None:
         """Boot a node that is there."""
         self.act("start", name, image, str(slot), timeout=180)
-
-
-def _side_by_side(jobs: list[Callable[[], object]]) -> None:
-    """Run all jobs at once; the first failure is raised when all have ended."""
-    if not jobs:
-        return
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        for job in [pool.submit(job) for job in jobs]:
-            job.result()

@@ -95,6 +95,30 @@ remove) # NAME: the node and its disk
     while mountpoint -q "$base/nodes/$1/root"; do umount "$base/nodes/$1/root" || umount -l "$base/nodes/$1/root"; done
     rm -rf "$base/nodes/$1"
     ;;
+clear) # NAME…: what an interrupted creation left of nodes that podman does not know
+    for name; do
+        while mountpoint -q "$base/nodes/$name/root"; do umount "$base/nodes/$name/root"; done
+        rm -rf "$base/nodes/$name"
+    done
+    ;;
+mend) # NAME SLOT INTERFACE…: end whatever fault a running node suffers from
+    name=$1
+    slot=$2
+    shift 2
+    need_pid "$slot"
+    ends "$@"
+    find_cgroup
+    if [ "$(cat "$cgroup/cgroup.freeze")" = 1 ]; then
+        podman unpause "lvslab-$name" >/dev/null
+        echo 0 > "$cgroup/cgroup.freeze"
+        echo "thawed"
+    fi
+    for peer in $peers; do
+        if ! [ "$(cat "/sys/class/net/$peer/brport/state")" = 3 ]; then echo "${peer}: in again"; fi
+    done
+    for peer in $peers; do echo "link set dev $peer up"; done | ip -batch -
+    for peer in $peers; do echo "link set dev $peer state 3"; done | bridge -batch -
+    ;;
 power-off) # NAME SLOT INTERFACE…: no packet leaves it from the first moment on; then everything in it dies at once
     name=$1
     slot=$2
