@@ -38,14 +38,6 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """A command that must have run before the staged files can be validated; harmless by itself."""
-
-    name: str
-    argv: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Validation:
     """A daemon's own checker; ``{stage}`` in ``argv`` is where the staged files lie."""
 
@@ -78,7 +70,6 @@ class Part:
     sysctls: dict[str, str] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
-    prepare: list[Preparation] = field(default_factory=list)
     validate: list[Validation] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     health: list[Health] = field(default_factory=list)
@@ -100,7 +91,6 @@ def merge(parts: Iterable[Part]) -> dict[str, Any]:
         "units": [unit for part in parts for unit in part.units],
         "labelled": [address for part in parts for address in part.labelled],
         "files": [file.as_argument() for part in parts for file in part.files],
-        "prepare": [{"name": one.name, "argv": list(one.argv)} for part in parts for one in part.prepare],
         "validate": [
             {"name": check.name, "argv": list(check.argv), "paths": list(check.paths)}
             for part in parts

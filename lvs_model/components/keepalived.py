@@ -10,7 +10,7 @@ from typing import Any
 
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory
-from lvs_model.parts import Action, Health, Part, Preparation, Validation
+from lvs_model.parts import Action, Health, Part, Validation
 from lvs_model.relations import failback_delay_s, real_server_network
 from lvs_model.render import render
 from lvs_model.vrrp import orderly_takeover_s
@@ -18,7 +18,8 @@ from lvs_model.vrrp import orderly_takeover_s
 _COMPONENT = "keepalived"
 _UNIT = "keepalived.service"
 CONFIGURATION = "/etc/keepalived/keepalived.conf"
-_RUNTIME = "/run/lvs-toolkit"  # RuntimeDirectory= of the unit's drop-in
+# Right under /run: keepalived -t wants the directory of a tracked file to exist before it ever ran.
+_LEAVING = "/run/lvs-toolkit.leaving"
 _LEAVE = "/usr/local/lib/lvs-toolkit/keepalived-leave"
 _RELEASE = "/usr/local/lib/lvs-toolkit/keepalived-release"
 
@@ -48,8 +49,6 @@ def director(
         units=[_UNIT],
     )
     drop_in = part.path_of("lvs-toolkit.conf")
-    # keepalived -t wants the directory of a tracked file; the unit makes it for the daemon.
-    part.prepare = [Preparation("Make the runtime directory", ("mkdir", "-p", _RUNTIME))]
     part.validate = [
         Validation(
             "keepalived accepts its configuration",
@@ -108,7 +107,7 @@ def _context(
         "anchor": f"169.254.255.{ids.router}",
         "vips": cluster_vips(cluster),
         "sync": {"interface": host.interface_on(cluster, sync.network), "id": ids.sync} if sync else None,
-        "leaving": f"{_RUNTIME}/leaving",
+        "leaving": _LEAVING,
         "leave": _LEAVE,
         # Seconds that the table outlives the VIPs on an orderly stop: until the slowest peer has
         # announced itself, and the adverts' jitter.
