@@ -69,9 +69,9 @@ def test_a_trial_counts_by_its_marker_within_its_time(
     assert accel.works("kvm", Path("/k"), tmp_path, limit=0.5) is expected
 
 
-@pytest.mark.skipif(shutil.which("cpio") is None, reason="cpio is not installed")
+@pytest.mark.skipif(shutil.which("busybox") is None, reason="busybox is not installed")
 def test_the_trials_file_system_is_a_cpio_archive() -> None:
     done = subprocess.run(
-        ["cpio", "--list", "--quiet"], input=accel.initial_files(b"busybox"), capture_output=True, check=True
+        ["busybox", "cpio", "-t"], input=accel.initial_files(b"busybox"), capture_output=True, check=True
     )
     assert done.stdout.split() == [b"bin", b"dev", b"dev/console", b"bin/busybox", b"init"]
