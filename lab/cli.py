@@ -86,7 +86,8 @@ def _run(options: argparse.Namespace) -> int:
             lab.faults.apply(options.fault, options.node, options.argument)
             say(f"{options.fault} {options.node} {options.argument}".rstrip() + ": done")
         case "ssh":
-            return _ssh(lab, options.node, options.command)
+            command = options.command[1:] if options.command[:1] == ["--"] else options.command
+            return _ssh(lab, options.node, command)
     return 0
 
 

@@ -171,7 +171,11 @@ class Guest:
         argv = command(image, nodes, self._dir, accelerator=accelerator, memory=memory, port=port)
         self.serial_log.unlink(missing_ok=True)
         with step(f"starting the guest ({accelerator}, {memory} MiB)") as progress:
-            done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+            # The snapshot, a nameless file, grows where the lab's other things are.
+            environment = {**os.environ, "TMPDIR": str(self._dir)}
+            done = subprocess.run(
+                argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment
+            )
             if done.returncode != 0:
                 last = (done.stderr.strip().splitlines() or ["no message"])[-1]
                 raise LabError(f"QEMU does not start: {last}")

@@ -106,7 +106,7 @@ class Images:
         return wanted
 
     def _build_all(self, missing: list[Image]) -> None:
-        tools.require("mmdebstrap", "mke2fs", "unshare")
+        tools.require("mmdebstrap", "mke2fs", "unshare", "setpriv")
         mirror = sources.choose(sources.read_entries(), os.environ)
         options = sources.apt_options(
             subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False).stdout
@@ -178,7 +178,9 @@ def command(recipe: Recipe, work: Path, mirror_lines: list[str], options: list[s
         f"{quoted['disk.ext4']} {recipe.megabytes}M; "
         f"code=$?; umount {quoted['tree']}; rmdir {quoted['tree']}; exit $code"
     )
-    argv = ["unshare", "--mount", "--"] if root else []
+    # Should this program be killed, the build ends too, and its mounts go with their namespace.
+    argv = ["setpriv", "--pdeathsig", "TERM", "--"]
+    argv += ["unshare", "--mount", "--"] if root else []
     argv += ["mmdebstrap", f"--mode={'root' if root else 'unshare'}", "--variant=minbase", "--format=null"]
     argv += [f"--include={','.join(recipe.packages)}"]
     argv += [f"--aptopt={option}" for option in ['APT::Install-Recommends "false";', *options]]

@@ -283,7 +283,7 @@ class Lab:
             except Unreachable as exc:
                 reason = exc
             if time.monotonic() > deadline:
-                raise LabError(f"not ready within {limit:.0f} s: {reason}")
+                raise LabError(f"not ready within {limit:.0f} s: {reason}", "Make it anew: up --fresh")
             time.sleep(1)
 
     def nodes(self) -> Nodes:

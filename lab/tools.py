@@ -11,6 +11,7 @@ PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "mke2fs": "e2fsprogs",
     "unshare": "util-linux",
+    "setpriv": "util-linux",
     "qemu-system-x86_64": "qemu-system-x86",
     "busybox": "busybox-static",
     "ssh": "openssh-client",
