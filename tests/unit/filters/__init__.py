@@ -1,0 +1,1 @@
+"""Tests of the filters: thin shims over lvs_model."""

@@ -1,0 +1,250 @@
+"""The filters as Ansible runs them: lazily templated variables in, plain data and clear errors out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from filter_plugins.lvs_compare import lvs_compare
+from filter_plugins.lvs_verdict import lvs_verdict
+from lvs_model.compare import compare
+from lvs_model.plan import compile_plan
+from lvs_model.verdict import judge
+from tests.unit.model.builders import Case, Site, answers
+from tests.unit.model.cases import ROOT, load
+
+FILTERS = sorted(path.stem for path in (ROOT / "filter_plugins").glob("*.py"))
+
+# Every lvs_* variable is a template here, down to a single number: since ansible-core 2.19 such values
+# reach a filter as lazy, tagged objects that pydantic and json do not know.
+INVENTORY = """
+all:
+  vars:
+    vip: 192.0.2.10
+    base: 2
+    services:
+      - {name: www, vips: ["{{ vip }}"], ports: ["{{ 40 + 40 }}"], scheduler: wrr, pool: edge_web,
+         check: "{{ {'type': 'http', 'path': '/' ~ 'healthz'} }}", probe: {header: X-Real-Server}}
+  children:
+    edge:
+      vars:
+        lvs_cluster:
+          name: edge
+          directors: edge_directors
+          networks:
+            front: {segment: dc1-v120, interface: "{{ 'eth' ~ 0 }}", subnets: [192.0.2.0/24]}
+            sync: {segment: dc1-v99, interface: eth1, subnets: [198.51.100.0/24]}
+          failover: {network: front}
+          connection_sync: {network: sync}
+          services: "{{ services }}"
+      children:
+        edge_directors:
+          hosts:
+            lb1: {number: 11}
+            lb2: {number: 12}
+          vars:
+            lvs_addresses: ["192.0.2.{{ number }}", "198.51.100.{{ number }}"]
+        edge_web:
+          hosts:
+            web1: {number: 21, lvs_weight: "{{ base + 1 }}"}
+            web2: {number: 22, lvs_weight: "{{ base }}"}
+            web3: {number: 23, lvs_weight: "{{ base - 1 }}"}
+          vars:
+            lvs_addresses: ["192.0.2.{{ number }}"]
+    probes:
+      hosts:
+        client1: {lvs_addresses: [192.0.2.101]}
+"""
+
+# What a role does with the filters; the last task tells the test what came out.
+PLAYBOOK = """
+- hosts: all
+  gather_facts: false
+  connection: local
+  tasks:
+    - ansible.builtin.set_fact:
+        __plan: "{{ hostvars | lvs_plan(groups) }}"
+      run_once: true
+    - ansible.builtin.set_fact:
+        __told:
+          plan: "{{ __plan }}"
+          work: "{{ __plan | lvs_compare(observations) }}"
+          gone: "{{ __plan | lvs_compare(__without) }}"
+          accepted: "{{ (__plan | lvs_compare(__without, 'lb2, lb9')).unreachable }}"
+          listed: "{{ (__plan | lvs_compare(__without, ['lb2'])).unreachable }}"
+          findings: "{{ __plan | lvs_verdict(observations, probes) }}"
+      run_once: true
+      vars:
+        __without: "{{ observations | combine({'lb2': {}}) }}"
+    - ansible.builtin.copy:
+        content: "{{ __told | to_json }}"
+        dest: "{{ told }}"
+        mode: "0600"
+      run_once: true
+"""
+
+
+def ansible(command: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of Ansible's from the project's root, with its own configuration."""
+    return subprocess.run(
+        [ROOT / ".venv" / "bin" / command, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "COLUMNS": "500"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    """The same cluster as the inventory's, with a table that was flushed on lb2."""
+    site = Site()
+    site.seen["lb2"]["ipvs"]["table"] = ""
+    return site
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, site: Site) -> dict[str, Any]:
+    """What the filters returned inside a playbook."""
+    folder = tmp_path_factory.mktemp("filters")
+    (folder / "hosts.yml").write_text(INVENTORY)
+    (folder / "play.yml").write_text(PLAYBOOK)
+    extra = {
+        "observations": site.seen,
+        "probes": answers(site.plan),
+        "told": str(folder / "told.json"),
+    }
+    (folder / "extra.json").write_text(json.dumps(extra))
+    done = ansible(
+        "ansible-playbook", "-i", folder / "hosts.yml", folder / "play.yml", "-e", f"@{folder / 'extra.json'}"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    result: dict[str, Any] = json.loads((folder / "told.json").read_text())
+    return result
+
+
+def test_templated_variables_compile_to_the_same_plan_as_plain_ones(told: dict[str, Any], site: Site) -> None:
+    assert told["plan"] == {"problems": [], **site.plan}
+
+
+def test_compare_through_ansible_is_the_models(told: dict[str, Any], site: Site) -> None:
+    work = compare(site.plan, site.seen)
+
+    assert list(work["hosts"]) == ["lb2"]
+    assert told["work"] == json.loads(json.dumps({"problems": [], **work}))
+
+
+def test_compare_returns_what_forbids_to_act(told: dict[str, Any]) -> None:
+    assert told["gone"]["problems"] == [
+        "host lb2: this director is unreachable, and nothing has been changed: mend it, or accept its "
+        "absence by name: -e lvs_accept_unreachable=lb2"
+    ]
+
+
+def test_an_unreachable_director_is_accepted_by_name_in_a_text_or_a_list(told: dict[str, Any]) -> None:
+    assert told["accepted"] == told["listed"] == ["lb2"]
+
+
+def test_verdict_through_ansible_is_the_models(told: dict[str, Any], site: Site) -> None:
+    findings = judge(site.plan, site.seen, answers(site.plan))
+
+    assert {one["status"] for one in findings} == {"proven", "failed"}
+    assert told["findings"] == findings
+
+
+def refused(folder: Path, inventory: str) -> str:
+    """What playbooks/plan.yml says to an inventory that it must refuse, with no line broken."""
+    (folder / "hosts.yml").write_text(inventory)
+    done = ansible("ansible-playbook", "-i", folder / "hosts.yml", "playbooks/plan.yml")
+    text = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 2, text
+    assert "Traceback" not in text
+    assert "UNREACHABLE" not in text
+    return text
+
+
+@pytest.mark.xfail(strict=True, reason="field and relation problems write hosts differently")
+def test_the_plan_playbook_shows_every_problem_of_a_broken_document(tmp_path: Path) -> None:
+    inventory = yaml.safe_load(INVENTORY)
+    cluster = inventory["all"]["children"]["edge"]["vars"]["lvs_cluster"]
+    cluster["failover"]["netwrok"] = "front"
+    inventory["all"]["vars"]["vip"] = "192.0.2.300"
+    inventory["all"]["vars"]["base"] = 0
+
+    text = refused(tmp_path, yaml.safe_dump(inventory))
+
+    for problem in (
+        "lvs_cluster[edge].failover.netwrok: unknown key: remove it, or mend its spelling",
+        "lvs_cluster[edge].services[0].vips[0]: '192.0.2.300' is not an IPv4 address: write it as 192.0.2.10",
+        "host web3: lvs_weight: -1 is not allowed",
+    ):
+        assert problem in text
+
+
+@pytest.mark.xfail(strict=True, reason="neither host nor variable is named")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-01-01",  # YAML makes a date of it
+        '"{{ nowhere.to.be.found }}"',
+    ],
+)
+def test_a_value_that_is_no_plain_data_is_named(tmp_path: Path, value: str) -> None:
+    text = refused(tmp_path, INVENTORY.replace("{number: 11}", f"{{number: 11, lvs_priority: {value}}}"))
+
+    assert "host lb1: lvs_priority: " in text
+
+
+def test_an_observation_that_cannot_be_read_is_an_error(site: Site) -> None:
+    seen = {**site.seen, "lb1": {**site.seen["lb1"], "addresses": "[{"}}
+
+    for read in (lambda: lvs_compare(site.plan, seen), lambda: lvs_verdict(site.plan, seen, {})):
+        with pytest.raises(AnsibleFilterError, match=r"^an observation cannot be read: .*"):
+            read()
+
+
+def test_ansible_doc_shows_every_filter() -> None:
+    done = ansible("ansible-doc", "--type", "filter", "--json", *FILTERS)
+
+    assert done.returncode == 0, done.stderr
+    shown: dict[str, Any] = json.loads(done.stdout)
+    assert sorted(shown) == FILTERS
+    for name, entry in shown.items():
+        assert entry["doc"]["short_description"], name
+        assert entry["doc"]["options"]["_input"]["description"], name
+        assert name in entry["examples"]
+        assert entry["return"]["_value"]["description"], name
+
+
+def test_importing_a_filter_does_not_import_pydantic() -> None:
+    """Every fork of Ansible imports every filter: 0.1 s for each task and host otherwise (ansible.md)."""
+    code = (
+        "import sys; sys.path.insert(0, 'filter_plugins')\n"
+        f"import {', '.join(FILTERS)}\n"
+        "print(sorted({'pydantic', 'lvs_model.plan', *FILTERS} & set(sys.modules)))"
+    ).replace("*FILTERS", "*" + repr(FILTERS))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == (f"{FILTERS}\n", "")
+
+
+def test_the_inventory_of_this_test_is_the_builders_one(tmp_path: Path) -> None:
+    """Else the comparisons above would compare with another cluster."""
+    (tmp_path / "hosts.yml").write_text(INVENTORY)
+    _, groups = load(tmp_path / "hosts.yml")
+
+    assert {name: groups[name] for name in ("edge_directors", "edge_web", "probes")} == {
+        name: Case().groups[name] for name in ("edge_directors", "edge_web", "probes")
+    }
+    assert compile_plan(*Case().inputs())["clusters"].keys() == {"edge"}

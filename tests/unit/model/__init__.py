@@ -1,0 +1,1 @@
+"""Tests of lvs_model, the pure Python core."""

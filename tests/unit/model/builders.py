@@ -1,0 +1,316 @@
+"""A valid inventory to break, and observations of hosts that are exactly as planned.
+
+A test takes these and changes the one thing that it is about.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+
+from lvs_model.plan import compile_plan
+from lvs_model.problems import ModelError
+
+Hostvars = dict[str, dict[str, Any]]
+Groups = dict[str, list[str]]
+Plan = dict[str, Any]
+Raw = dict[str, Any]
+
+DIRECTORS = ("lb1", "lb2")
+SERVERS = ("web1", "web2", "web3")
+
+_DOCUMENT: dict[str, Any] = {
+    "name": "edge",
+    "directors": "edge_directors",
+    "networks": {
+        "front": {"segment": "dc1-v120", "interface": "eth0", "subnets": ["192.0.2.0/24"]},
+        "sync": {"segment": "dc1-v99", "interface": "eth1", "subnets": ["198.51.100.0/24"]},
+    },
+    "failover": {"network": "front"},
+    "connection_sync": {"network": "sync"},
+    "services": [
+        {
+            "name": "www",
+            "vips": ["192.0.2.10"],
+            "ports": [80],
+            "scheduler": "wrr",
+            "pool": "edge_web",
+            "check": {"type": "http", "path": "/healthz"},
+            "probe": {"header": "X-Real-Server"},
+        }
+    ],
+}
+
+_HOSTVARS: Hostvars = {
+    "lb1": {"lvs_addresses": ["192.0.2.11", "198.51.100.11"]},
+    "lb2": {"lvs_addresses": ["192.0.2.12", "198.51.100.12"]},
+    "web1": {"lvs_addresses": ["192.0.2.21"], "lvs_weight": 3},
+    "web2": {"lvs_addresses": ["192.0.2.22"], "lvs_weight": 2},
+    "web3": {"lvs_addresses": ["192.0.2.23"], "lvs_weight": 1},
+    "client1": {"lvs_addresses": ["192.0.2.101"]},
+}
+
+_GROUPS: Groups = {
+    "all": list(_HOSTVARS),
+    "edge": [*DIRECTORS, *SERVERS],
+    "edge_directors": list(DIRECTORS),
+    "edge_web": list(SERVERS),
+    "probes": ["client1"],
+}
+
+
+class Case:
+    """An inventory with one cluster, valid as it stands; tests change its parts."""
+
+    def __init__(self) -> None:
+        self.document = copy.deepcopy(_DOCUMENT)
+        self.hostvars = copy.deepcopy(_HOSTVARS)
+        self.groups = copy.deepcopy(_GROUPS)
+
+    @property
+    def service(self) -> dict[str, Any]:
+        """The first service of the document."""
+        first: dict[str, Any] = self.document["services"][0]
+        return first
+
+    def add_service(self, name: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Add a service beside the first one and return it."""
+        service = {**copy.deepcopy(_DOCUMENT["services"][0]), "name": name, **options}
+        self.document["services"].append(service)
+        return service
+
+    def add_host(self, name: str, *groups: str, **variables: Any) -> None:  # noqa: ANN401
+        """Add a host behind the others of its groups."""
+        self.hostvars[name] = dict(variables)
+        for group in ("all", *groups):
+            self.groups.setdefault(group, []).append(name)
+
+    def add_cluster(self, name: str, number: int) -> dict[str, Any]:
+        """Add a second cluster on the same segments, with hosts of its own; returns its document.
+
+        ``number`` (3 to 9) makes its addresses: VIP 192.0.2.N0, directors .N1 and .N2, real server .N5.
+        """
+        document = copy.deepcopy(_DOCUMENT)
+        document.update(name=name, directors=f"{name}_directors")
+        document["services"][0].update(vips=[f"192.0.2.{number}0"], pool=f"{name}_web")
+        for last in (1, 2):
+            own = [f"192.0.2.{number}{last}", f"198.51.100.{number}{last}"]
+            self.add_host(f"{name}-lb{last}", f"{name}_directors", lvs_addresses=own, lvs_cluster=document)
+        self.add_host(
+            f"{name}-web1", f"{name}_web", lvs_addresses=[f"192.0.2.{number}5"], lvs_cluster=document
+        )
+        return document
+
+    def inputs(self) -> tuple[Hostvars, Groups]:
+        """What the filter would hand to compile_plan: every host of the group edge has the document."""
+        hostvars = {
+            name: dict(own) | ({"lvs_cluster": self.document} if name in self.groups["edge"] else {})
+            for name, own in self.hostvars.items()
+        }
+        plain: tuple[Hostvars, Groups] = json.loads(json.dumps((hostvars, self.groups)))
+        return plain
+
+    def plan(self) -> Plan:
+        """The compiled plan, through JSON as Ansible stores it."""
+        plan: Plan = json.loads(json.dumps(compile_plan(*self.inputs())))
+        return plan
+
+    def problems(self) -> list[str]:
+        """The problems as text; empty when the inventory is valid."""
+        try:
+            compile_plan(*self.inputs())
+        except ModelError as error:
+            return [str(problem) for problem in error.problems]
+        return []
+
+
+def mac(host: str, interface: str) -> str:
+    """A hardware address of a host's interface, different for each."""
+    digest = sha256(f"{host} {interface}".encode()).hexdigest()
+    return "52:54:" + ":".join(digest[at : at + 2] for at in range(0, 8, 2))
+
+
+def link(
+    host: str, interface: str, addresses: Iterable[str] = (), label: str | None = None
+) -> dict[str, Any]:
+    """An interface as `ip -j address` gives it."""
+    return {
+        "ifname": interface,
+        "address": "00:00:00:00:00:00" if interface == "lo" else mac(host, interface),
+        "addr_info": [
+            {"family": "inet", "local": address, "prefixlen": 32, "label": label or interface}
+            for address in addresses
+        ],
+    }
+
+
+def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:
+    """What keepalived dumps of its checkers: {service key: {address:port: (alive, checked)}}.
+
+    In the form of check_data.c and check_api.c, as far as keepalived_view reads it.
+    """
+    topology = ["------< LVS Topology >------"]
+    checkers = ["------< Health checkers >------"]
+    for key, pool in servers.items():
+        protocol, endpoint = key.split(" ")
+        vip, port = endpoint.split(":")
+        topology += [
+            f" VS VIP = {vip}, VPORT = {port}",
+            "   Address family = inet",
+            f"   protocol = {protocol}",
+        ]
+        for server, (alive, checked) in pool.items():
+            rip, rport = server.split(":")
+            topology += [f"   RIP = {rip}, RPORT = {rport}, WEIGHT = 1", f"   alive = {int(alive)}"]
+            name = protocol.lower()
+            checkers += [
+                f" [{vip}]:{name}:{port} -> [{rip}]:{name}:{rport}",
+                "   Enabled = yes",
+                f"   Has run = {'yes' if checked else 'no'}",
+            ]
+    return "\n".join([*topology, *checkers]) + "\n"
+
+
+def table_text(planned: dict[str, Any], without: Iterable[tuple[str, str]] = ()) -> str:
+    """What `ipvsadm -Sn` prints for a planned table, without some (service key, server) entries."""
+    lines = []
+    for key, service in planned.items():
+        endpoint = key.split(" ")[1]
+        lines.append(f"-A -t {endpoint} -s {service['scheduler']}")
+        lines += [
+            f"-a -t {endpoint} -r {server} -g -w {one['weight']}"
+            for server, one in service["servers"].items()
+            if (key, server) not in set(without)
+        ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+class Site:
+    """A plan with observations of all its hosts, all as planned; the first director owns the VIPs."""
+
+    def __init__(self, plan: Plan | None = None) -> None:
+        self.plan = plan or Case().plan()
+        self.owner: dict[str, str | None] = {
+            name: next(iter(cluster["directors"])) for name, cluster in self.plan["clusters"].items()
+        }
+        self.seen: dict[str, Raw] = {}
+        self.look()
+
+    def look(self) -> None:
+        """Make every observation anew (after a change of ``owner``)."""
+        self.seen = {host: self._observation(host) for host in self.plan["hosts"]}
+
+    def links(self, host: str, *links: dict[str, Any]) -> None:
+        """Replace a host's interfaces."""
+        self.seen[host]["addresses"] = json.dumps(list(links))
+
+    def _observation(self, host: str) -> Raw:
+        planned = self.plan["hosts"][host]
+        return {
+            "schema": 1,
+            "os_release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nID=debian\nVERSION_ID="13"\n',
+            "kernel": "6.12.48+deb13-amd64",
+            "packages": dict.fromkeys(planned["observe"]["packages"], "1.0"),
+            "units": {
+                unit: {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+                for unit in planned["units"]
+            },
+            "modules": dict.fromkeys(planned["modules"], "loaded"),
+            "sysctls": dict(planned["sysctls"]),
+            "files": {
+                file["path"]: {
+                    "sha256": sha256(file["content"].encode()).hexdigest(),
+                    "mode": file["mode"],
+                    "owner": "root",
+                    "group": "root",
+                }
+                for file in planned["files"]
+            },
+            "addresses": json.dumps(self._links(host)),
+            **(self._director(host) if planned["role"] == "director" else _NO_DIRECTOR),
+            "problems": [],
+        }
+
+    def _front(self, host: str) -> str:
+        """The interface on which a director has the VIPs."""
+        interface: str = self.plan["hosts"][host]["observe"]["arp"][0]["interface"]
+        return interface
+
+    def _links(self, host: str) -> list[dict[str, Any]]:
+        planned = self.plan["hosts"][host]
+        cluster = self.plan["clusters"][planned["cluster"]]
+        own: dict[str, list[str]] = {interface: [] for interface in planned["interfaces"]}
+        for address, interface in planned["addresses"].items():
+            own[interface or planned["interfaces"][0]].append(address)
+        if self.owner[planned["cluster"]] == host:
+            own[self._front(host)] += cluster["vips"]
+        return [
+            link(host, "lo", planned["labelled"], label="lo:lvs"),
+            *(link(host, interface, addresses) for interface, addresses in own.items()),
+        ]
+
+    def _director(self, host: str) -> Raw:
+        planned = self.plan["hosts"][host]
+        owner = self.owner[planned["cluster"]]
+        macs = [mac(owner, self._front(owner))] if owner and owner != host else []
+        return {
+            "ipvs": {
+                "proc": "IP Virtual Server version 1.2.1 (size=4096)",
+                "table": table_text(planned["ipvs"]),
+                "daemons": "",
+                "conn_tab_bits": str(planned["table_bits"]),
+            },
+            "arp": [{**question, "macs": macs, "skipped": None} for question in planned["observe"]["arp"]],
+            "keepalived": {
+                "data": checker_dump(
+                    {
+                        key: dict.fromkeys(service["servers"], (True, True))
+                        for key, service in planned["ipvs"].items()
+                    }
+                )
+            },
+        }
+
+
+_NO_DIRECTOR: Raw = {
+    "ipvs": {"proc": None, "table": None, "daemons": None, "conn_tab_bits": None},
+    "arp": [],
+    "keepalived": None,
+}
+
+
+def answers(plan: Plan, **changes: dict[str, int]) -> dict[str, Raw]:
+    """What lvs_probe returned on the plan's client: each service's split exactly as promised.
+
+    ``changes`` give by service name another ``by_server``.
+    """
+    probes: dict[str, Raw] = {}
+    services = {
+        f"{name}/{service['name']}": service
+        for name, cluster in plan["clusters"].items()
+        for service in cluster["services"]
+    }
+    for host, probe in plan["probes"].items():
+        results = []
+        for request in probe["requests"]:
+            service = services[request["name"].split(" ")[0]]
+            total = request["count"]
+            split = {
+                server["name"]: round(total * (server["share"] or 0)) for server in service["real_servers"]
+            }
+            by_server = changes.get(service["name"], {name: n for name, n in split.items() if n})
+            results.append(
+                {
+                    "name": request["name"],
+                    "total": total,
+                    "answered": total,
+                    "failed": 0,
+                    "by_server": by_server if request["header"] else {},
+                    "first_error": None,
+                }
+            )
+        probes[host] = {"results": results}
+    return probes

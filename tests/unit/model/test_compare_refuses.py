@@ -1,0 +1,169 @@
+"""What forbids to act: hosts that are away, and hosts that cannot be what they shall be."""
+
+from __future__ import annotations
+
+import pytest
+
+from .builders import Case, Site, link
+from .test_compare import changed, problems, work
+
+UNREACHABLE = (
+    "host lb2: this director is unreachable, and nothing has been changed: mend it, or accept its absence by "
+    "name: -e lvs_accept_unreachable=lb2"
+)
+
+
+def test_an_unreachable_director_stops_the_run() -> None:
+    site = Site()
+    site.seen["lb2"] = {}
+
+    assert problems(site) == [UNREACHABLE]
+    assert problems(site, "lb1", "web1") == [UNREACHABLE]
+
+
+def test_an_unreachable_director_is_accepted_by_name() -> None:
+    site = Site()
+    site.seen["lb2"] = {}
+    changed(site, "lb1")
+
+    found = work(site, "lb2")
+
+    assert (found["directors"], found["unreachable"]) == (["lb1"], ["lb2"])
+    assert "note: lb2 is unreachable and was skipped" in found["summary"]
+
+
+def test_a_cluster_without_any_director_is_refused_whatever_is_accepted() -> None:
+    site = Site()
+    site.seen.update(lb1={}, lb2={})
+
+    assert problems(site, "lb1", "lb2") == ["cluster edge: no director is reachable: mend one of them first"]
+
+
+def test_an_unreachable_real_server_is_skipped() -> None:
+    site = Site()
+    site.seen["web1"] = {}
+    changed(site, "web2")
+
+    found = work(site)
+
+    assert (found["expand"], found["unreachable"]) == (["web2"], ["web1"])
+
+
+@pytest.mark.parametrize(
+    ("minimum", "drained", "away", "left"),
+    [
+        (1, [], ["web1", "web2"], None),
+        (1, [], ["web1", "web2", "web3"], "0 of 3"),
+        (2, [], ["web1", "web2"], "1 of 3"),
+        (2, [], ["web1"], None),
+        (2, ["web3"], ["web1"], "1 of 2"),
+        (2, ["web3"], ["web3"], None),
+    ],
+)
+def test_a_pool_keeps_its_minimum(
+    minimum: int, drained: list[str], away: list[str], left: str | None
+) -> None:
+    case = Case()
+    case.service["min_servers"] = minimum
+    for host in drained:
+        case.hostvars[host]["lvs_state"] = "drained"
+    site = Site(case.plan())
+    site.seen.update({host: {} for host in away})
+
+    if left is None:
+        assert work(site)["unreachable"] == sorted(away)
+    else:
+        assert problems(site) == [
+            f"cluster edge: service www: {left} real servers with a weight are reachable, fewer than "
+            f"min_servers {minimum}: mend them, or lower min_servers"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("os_release", "system"),
+    [
+        ("ID=debian\nVERSION_ID=11\n", "debian 11"),
+        ("ID=ubuntu\nVERSION_ID=24.04\n", "ubuntu 24.04"),
+        (None, "unknown unknown"),
+    ],
+)
+def test_another_system_is_refused(os_release: str | None, system: str) -> None:
+    site = Site()
+    site.seen["web1"]["os_release"] = os_release
+
+    assert problems(site) == [f"host web1: {system} is not supported: use one of: debian 12, debian 13"]
+
+
+def test_a_kernel_without_ipvs_is_refused_with_what_it_lacks() -> None:
+    site = Site()
+    site.seen["lb1"]["modules"] = {"ip_vs": "missing", "ip_vs_wrr": "missing"}
+
+    assert problems(site) == [
+        "host lb1: its kernel 6.12.48+deb13-amd64 lacks ip_vs, ip_vs_wrr: boot a kernel with IPVS and these "
+        "schedulers (Debian: linux-image-amd64 or -cloud-amd64), or take another scheduler"
+    ]
+
+
+def test_an_interface_that_is_not_there_is_refused_with_those_that_are() -> None:
+    site = Site()
+    site.links("web1", link("web1", "lo"), link("web1", "ens3", ["192.0.2.21"]))
+
+    assert (
+        "host web1: it has no interface eth0 (it has ens3, lo): mend the network's interface in "
+        "lvs_cluster, or this host's lvs_interfaces"
+    ) in problems(site)
+
+
+def test_an_address_that_is_not_there_is_refused() -> None:
+    site = Site()
+    site.links("web1", link("web1", "lo"), link("web1", "eth0", ["192.0.2.99"]))
+
+    assert problems(site) == [
+        "host web1: lvs_addresses: 192.0.2.21 is on none of its interfaces: mend lvs_addresses, or "
+        "configure the address on the host"
+    ]
+
+
+def test_an_address_on_another_interface_is_refused() -> None:
+    """The ARP settings would be on the wrong one, and the real server would answer for the VIP."""
+    site = Site()
+    site.links("web1", link("web1", "lo"), link("web1", "eth0"), link("web1", "eth1", ["192.0.2.21"]))
+
+    assert problems(site) == [
+        "host web1: lvs_addresses: 192.0.2.21 is on eth1, not on eth0: mend the network's interface in "
+        "lvs_cluster, or this host's lvs_interfaces"
+    ]
+
+
+def test_an_address_in_no_network_may_be_on_any_interface() -> None:
+    case = Case()
+    case.hostvars["web1"]["lvs_addresses"].append("203.0.113.9")
+    site = Site(case.plan())
+    addresses = ["192.0.2.10"]
+    site.links(
+        "web1",
+        link("web1", "lo", addresses, "lo:lvs"),
+        link("web1", "eth0", ["192.0.2.21"]),
+        link("web1", "eth9", ["203.0.113.9"]),
+    )
+
+    assert work(site)["hosts"] == {}
+
+
+def test_everything_that_forbids_to_act_is_said_at_once() -> None:
+    site = Site()
+    site.seen["lb2"] = {}
+    site.seen["web1"]["os_release"] = "ID=arch\n"
+    site.seen["lb1"]["modules"]["ip_vs_wrr"] = "missing"
+    for host in ("web2", "web3"):
+        site.links(host, link(host, "lo"), link(host, "eth0"))
+
+    found = problems(site)
+
+    assert [problem.split(": ")[0] for problem in found] == [
+        "host lb1",
+        "host lb2",
+        "host web1",
+        "host web2",
+        "host web3",
+    ]

@@ -1,0 +1,172 @@
+"""What each component asks of a host hangs together: files, the actions they trigger, and what heals what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lvs_model.parts import Action, File, Part, merge
+
+from .builders import Case
+
+# Kinds of drift that roles mend by other means than an action of the plan: packages by apt, files by
+# config_set itself, the table by ipvsadm's commands, and what is pending by waiting.
+OTHERWISE = {"package", "file", "table", "pending"}
+
+HOSTS = ("lb1", "web1")
+
+
+def planned(host: str) -> dict[str, Any]:
+    found: dict[str, Any] = Case().plan()["hosts"][host]
+    return found
+
+
+def kinds(host: dict[str, Any]) -> set[str]:
+    """Every kind of drift that differences.py can find on a host."""
+    units = {f"{state} {unit}" for unit in host["units"] for state in ("enabled", "active")}
+    found = units | {"sysctls", "reload"}
+    if host["modules"]:
+        found.add("modules")
+    if host["labelled"]:
+        found |= {"addresses", "contract"}
+    return found
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_every_kind_of_drift_has_an_action_that_heals_it(host: str) -> None:
+    plan = planned(host)
+    healed = {kind for action in plan["actions"] for kind in action["heals"]}
+
+    assert healed == kinds(plan) - OTHERWISE
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_actions_are_triggered_by_files_of_the_host(host: str) -> None:
+    plan = planned(host)
+    paths = {file["path"] for file in plan["files"]}
+    triggers = {path for action in plan["actions"] for path in action["on"]}
+
+    assert triggers <= paths
+    # Scripts that only systemd calls take effect by themselves: at the next call.
+    assert {path for path in paths - triggers if not path.startswith("/usr/local/lib/")} <= {
+        "/etc/modprobe.d/lvs-director.conf"  # in effect when ip_vs is loaded anew: a note says so
+    }
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_units_are_read_before_they_are_started(host: str) -> None:
+    verbs = [action["argv"][1] for action in planned(host)["actions"] if action["argv"][0] == "systemctl"]
+
+    assert verbs == ["daemon-reload", "enable", "reload-or-restart"]
+
+
+def test_modules_are_loaded_before_their_sysctls_are_set_and_both_before_keepalived() -> None:
+    commands = [action["argv"][0] for action in planned("lb1")["actions"]]
+
+    assert commands == ["modprobe", "sysctl", "systemctl", "systemctl", "systemctl"]
+
+
+def test_keepalived_is_never_restarted_for_a_change() -> None:
+    for action in planned("lb1")["actions"]:
+        assert action["argv"][:2] not in (["systemctl", "restart"], ["systemctl", "stop"])
+
+
+def test_a_configuration_is_validated_before_it_is_live() -> None:
+    (check,) = planned("lb1")["validate"]
+
+    assert check["paths"] == ["/etc/keepalived/keepalived.conf"]
+    assert check["argv"][-1] == "{stage}/etc/keepalived/keepalived.conf"
+    assert check["argv"][:3] == ["unshare", "--pid", "--fork"]
+
+
+@pytest.mark.parametrize(
+    ("host", "modes"),
+    [
+        (
+            "lb1",
+            {
+                "/etc/modprobe.d/lvs-director.conf": "0644",
+                "/etc/modules-load.d/lvs-director.conf": "0644",
+                "/etc/sysctl.d/90-lvs-director.conf": "0644",
+                "/etc/keepalived/keepalived.conf": "0640",
+                "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf": "0644",
+                "/usr/local/lib/lvs-toolkit/keepalived-leave": "0755",
+                "/usr/local/lib/lvs-toolkit/keepalived-release": "0755",
+            },
+        ),
+        (
+            "web1",
+            {
+                "/usr/local/lib/lvs-toolkit/real-server": "0755",
+                "/etc/lvs-toolkit/real-server.conf": "0644",
+                "/etc/sysctl.d/90-lvs-real-server.conf": "0644",
+                "/etc/systemd/system/lvs-real-server.service": "0644",
+            },
+        ),
+    ],
+)
+def test_files_and_their_modes(host: str, modes: dict[str, str]) -> None:
+    assert {file["path"]: file["mode"] for file in planned(host)["files"]} == modes
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_scripts_that_units_call_are_files_of_the_host(host: str) -> None:
+    contents = {file["path"]: file["content"] for file in planned(host)["files"]}
+    called = {
+        line.split("=")[1].split(" ")[0]
+        for path, content in contents.items()
+        if path.startswith("/etc/systemd/")
+        for line in content.splitlines()
+        if line.startswith("Exec")
+    }
+
+    assert called
+    assert called <= set(contents)
+
+
+def test_sysctls_of_the_plan_are_those_in_the_file() -> None:
+    for host in HOSTS:
+        plan = planned(host)
+        (content,) = (one["content"] for one in plan["files"] if one["path"].startswith("/etc/sysctl.d/"))
+        lines = [line for line in content.splitlines() if not line.startswith("#")]
+
+        assert dict(line.split(" = ") for line in lines) == plan["sysctls"]
+
+
+def test_modules_are_those_of_the_schedulers_in_use() -> None:
+    case = Case()
+    case.add_service("two", ports=[1], scheduler="mh")
+    case.add_service("three", ports=[2], scheduler="mh")
+
+    assert case.plan()["hosts"]["lb1"]["modules"] == ["ip_vs", "ip_vs_mh", "ip_vs_wrr"]
+
+
+def test_parts_are_merged_in_their_order() -> None:
+    first = Part("one", packages=["a"], modules=["m"], sysctls={"x": "1"}, units=["u"])
+    first.files, first.actions = [File("/etc/one", "1")], [Action("first", ("true",), heals=frozenset("ba"))]
+    second = Part("two", packages=["b"], modules=["l", "m"], sysctls={"y": "2"}, units=["v"])
+    second.files, second.actions = [File("/etc/two", "2", "0600")], [Action("second", ("false",))]
+
+    merged = merge([first, second])
+
+    assert merged["packages"] == {"one": ["a"], "two": ["b"]}
+    assert (merged["modules"], merged["units"]) == (["l", "m"], ["u", "v"])
+    assert list(merged["sysctls"].items()) == [("x", "1"), ("y", "2")]
+    assert [(file["path"], file["mode"]) for file in merged["files"]] == [
+        ("/etc/one", "0644"),
+        ("/etc/two", "0600"),
+    ]
+    assert [(action["name"], action["argv"], action["heals"]) for action in merged["actions"]] == [
+        ("first", ["true"], ["a", "b"]),
+        ("second", ["false"], []),
+    ]
+
+
+def test_a_parts_path_is_found_by_its_end_and_only_if_it_is_the_only_one() -> None:
+    part = Part("one", files=[File("/etc/a.conf", ""), File("/etc/b.conf", "")])
+
+    assert part.path_of("a.conf") == "/etc/a.conf"
+    for ambiguous in (".conf", "c.conf"):
+        with pytest.raises(ValueError, match="values to unpack"):
+            part.path_of(ambiguous)

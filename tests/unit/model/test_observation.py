@@ -1,0 +1,139 @@
+"""What lvs_facts saw, parsed: text of commands becomes answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lvs_model.ipvs_table import Server, VirtualService
+from lvs_model.observation import Observation
+
+from .builders import checker_dump
+
+
+def observation(**raw: Any) -> Observation:  # noqa: ANN401
+    return Observation("lb1", raw)
+
+
+# As `ip -j address` of Debian 13 prints it, shortened: a VLAN, a VIP beside the own address, IPv6, labels.
+ADDRESSES = json.dumps(
+    [
+        {
+            "ifname": "lo",
+            "link_type": "loopback",
+            "address": "00:00:00:00:00:00",
+            "addr_info": [
+                {"family": "inet", "local": "127.0.0.1", "prefixlen": 8, "scope": "host", "label": "lo"},
+                {"family": "inet", "local": "192.0.2.10", "prefixlen": 32, "label": "lo:lvs"},
+                {"family": "inet", "local": "192.0.2.99", "prefixlen": 32, "label": "lo"},
+                {"family": "inet6", "local": "::1", "prefixlen": 128},
+            ],
+        },
+        {
+            "ifname": "bond0.120",
+            "link": "bond0",
+            "address": "52:54:00:00:00:0b",
+            "addr_info": [
+                {"family": "inet", "local": "192.0.2.11", "prefixlen": 24, "label": "bond0.120"},
+                {"family": "inet", "local": "192.0.2.20", "prefixlen": 32, "label": "bond0.120"},
+                {"family": "inet6", "local": "fe80::1", "prefixlen": 64},
+            ],
+        },
+        {"ifname": "tunl0", "link_type": "ipip"},
+    ]
+)
+
+
+def test_addresses_and_interfaces() -> None:
+    seen = observation(addresses=ADDRESSES)
+
+    assert seen.interfaces == {"lo", "bond0.120", "tunl0"}
+    assert seen.addresses == {"192.0.2.11": "bond0.120", "192.0.2.20": "bond0.120"}
+    assert seen.on_lo == {"127.0.0.1": "lo", "192.0.2.10": "lo:lvs", "192.0.2.99": "lo"}
+    assert seen.labelled == {"192.0.2.10"}
+    assert (seen.mac("bond0.120"), seen.mac("tunl0"), seen.mac("eth9")) == ("52:54:00:00:00:0b", None, None)
+    assert "52:54:00:00:00:0b" in seen.macs
+
+
+def test_a_vip_on_lo_is_not_owned() -> None:
+    seen = observation(addresses=ADDRESSES)
+
+    assert [seen.owns(vip) for vip in ("192.0.2.20", "192.0.2.10", "192.0.2.30")] == [True, False, False]
+
+
+@pytest.mark.parametrize("text", [None, "", "[]"])
+def test_a_host_without_iproute_has_no_interfaces(text: str | None) -> None:
+    assert observation(addresses=text).interfaces == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "system"),
+    [
+        ('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n', ("debian", "12")),
+        ("ID='ubuntu'\n# comment\n\nVERSION_ID=24.04\n", ("ubuntu", "24.04")),
+        ("NAME=unheard-of\n", ("unknown", "unknown")),
+        (None, ("unknown", "unknown")),
+    ],
+)
+def test_the_system_is_read_as_a_shell_would(text: str | None, system: tuple[str, str]) -> None:
+    assert observation(os_release=text).os == system
+
+
+def test_states_of_modules_and_units() -> None:
+    seen = observation(
+        modules={"ip_vs": "loaded"},
+        units={"keepalived.service": {"ActiveState": "active"}, "gone.service": None},
+    )
+
+    assert (seen.module("ip_vs"), seen.module("ip_vs_mh")) == ("loaded", "missing")
+    assert seen.unit("keepalived.service") == {"ActiveState": "active"}
+    assert seen.unit("gone.service") == seen.unit("never.service") == {}
+
+
+def test_the_table_is_parsed() -> None:
+    text = "-A -t 192.0.2.10:80 -s wrr\n-a -t 192.0.2.10:80 -r 192.0.2.21:80 -g -w 3\n"
+
+    assert observation(ipvs={"table": text}).table == {
+        "TCP 192.0.2.10:80": VirtualService("wrr", {"192.0.2.21:80": Server(3, "dr")})
+    }
+    assert observation(ipvs={"table": None}).table == {}
+
+
+def test_a_table_that_cannot_be_read_names_its_host() -> None:
+    with pytest.raises(ValueError, match=r"^host lb1: ipvsadm -Sn, line 1: '-Z' is not understood"):
+        _ = observation(ipvs={"table": "-Z"}).table
+
+
+@pytest.mark.parametrize("keepalived", [None, {"data": None}, {"data": ""}])
+def test_a_keepalived_that_does_not_tell_has_no_checkers(keepalived: dict[str, Any] | None) -> None:
+    assert observation(keepalived=keepalived).checkers is None
+
+
+def test_what_checks_found_is_read_from_the_dump() -> None:
+    dump = checker_dump(
+        {"TCP 192.0.2.10:80": {"192.0.2.21:80": (True, True), "192.0.2.22:80": (False, False)}}
+    )
+
+    assert observation(keepalived={"data": dump}).checkers == {
+        ("TCP 192.0.2.10:80", "192.0.2.21:80"): {"alive": True, "checked": True},
+        ("TCP 192.0.2.10:80", "192.0.2.22:80"): {"alive": False, "checked": False},
+    }
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ([{"address": "192.0.2.10", "macs": ["52:54:00:00:00:0B"], "skipped": None}], {"52:54:00:00:00:0b"}),
+        ([{"address": "192.0.2.10", "macs": [], "skipped": None}], set()),
+        ([{"address": "192.0.2.10", "macs": [], "skipped": "eth0: No such device"}], None),
+        ([{"address": "192.0.2.99", "macs": ["52:54:00:00:00:0b"], "skipped": None}], None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_what_was_not_asked_is_not_an_empty_answer(
+    answers: list[dict[str, Any]] | None, found: set[str] | None
+) -> None:
+    assert observation(arp=answers).arp("192.0.2.10") == found

@@ -1,0 +1,310 @@
+"""The plan: everything about every host, from the inventory alone."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from lvs_model.plan import compile_plan
+
+from .builders import Case, Plan
+
+
+def files(plan: Plan, host: str) -> dict[str, dict[str, Any]]:
+    return {file["path"]: file for file in plan["hosts"][host]["files"]}
+
+
+def test_the_same_inventory_gives_the_same_bytes() -> None:
+    first, second = (json.dumps(compile_plan(*Case().inputs())) for _ in range(2))
+
+    assert first == second
+
+
+def test_only_planned_hosts_are_in_the_plan() -> None:
+    case = Case()
+    case.add_host("spare", "edge", lvs_addresses=["192.0.2.99"])
+    case.hostvars["web3"]["lvs_state"] = "disabled"
+
+    plan = case.plan()
+
+    assert {host: planned["role"] for host, planned in plan["hosts"].items()} == {
+        "lb1": "director",
+        "lb2": "director",
+        "web1": "real_server",
+        "web2": "real_server",
+    }
+    assert list(plan["probes"]) == ["client1"]
+
+
+def test_a_cluster_in_numbers() -> None:
+    (cluster,) = Case().plan()["clusters"].values()
+
+    assert cluster["directors"] == {"lb1": 200, "lb2": 150}
+    assert cluster["vips"] == ["192.0.2.10"]
+    assert cluster["failback"] is False
+    # lb2 at priority 150 and 1 s: skew 106/256 s, and two to three adverts before it (RFC 5798).
+    assert cluster["failover_s"] == {
+        "crash_best": pytest.approx(2.414, abs=1e-3),
+        "crash_worst": pytest.approx(3.414, abs=1e-3),
+        "orderly": pytest.approx(0.414, abs=1e-3),
+    }
+    # Three tries of 2 s, and 1 s between them.
+    assert cluster["gate_s"] == 8
+    (service,) = cluster["services"]
+    assert {
+        one["name"]: (one["address"], one["weight"], one["share"]) for one in service["real_servers"]
+    } == {
+        "web1": ("192.0.2.21", 3, pytest.approx(1 / 2)),
+        "web2": ("192.0.2.22", 2, pytest.approx(1 / 3)),
+        "web3": ("192.0.2.23", 1, pytest.approx(1 / 6)),
+    }
+
+
+def test_one_director_has_nobody_to_fail_over_to() -> None:
+    case = Case()
+    case.groups["edge_directors"] = ["lb1"]
+
+    plan = case.plan()
+
+    assert plan["clusters"]["edge"]["failover_s"] is None
+    assert "unicast" not in files(plan, "lb1")["/etc/keepalived/keepalived.conf"]["content"]
+
+
+def test_the_slowest_check_decides_how_long_the_gate_waits() -> None:
+    case = Case()
+    case.add_service("tls", ports=[443], check={"type": "tcp", "timeout": 10, "retries": 1})
+
+    assert case.plan()["clusters"]["edge"]["gate_s"] == 21
+
+
+def test_a_directors_table_has_every_vip_and_port() -> None:
+    case = Case()
+    case.service.update(vips=["192.0.2.10", "192.0.2.20"], ports=[80, 443])
+    case.hostvars["web2"]["lvs_state"] = "drained"
+
+    table = case.plan()["hosts"]["lb2"]["ipvs"]
+
+    assert list(table) == [
+        "TCP 192.0.2.10:80",
+        "TCP 192.0.2.10:443",
+        "TCP 192.0.2.20:80",
+        "TCP 192.0.2.20:443",
+    ]
+    assert table["TCP 192.0.2.20:443"] == {
+        "scheduler": "wrr",
+        "servers": {
+            "192.0.2.21:443": {"weight": 3, "method": "dr"},
+            "192.0.2.22:443": {"weight": 0, "method": "dr"},
+            "192.0.2.23:443": {"weight": 1, "method": "dr"},
+        },
+    }
+
+
+def test_a_real_server_holds_the_vips_of_its_own_services_only() -> None:
+    case = Case()
+    case.add_service("two", vips=["192.0.2.20", "192.0.2.10"], ports=[443])
+    case.add_service("three", vips=["192.0.2.30"], pool="others")
+    case.add_host("other1", "others", "edge", lvs_addresses=["192.0.2.25"])
+
+    plan = case.plan()
+
+    assert plan["hosts"]["web1"]["labelled"] == ["192.0.2.10", "192.0.2.20"]
+    assert plan["hosts"]["other1"]["labelled"] == ["192.0.2.30"]
+
+
+def test_every_nic_of_a_real_server_is_silent_about_the_vips() -> None:
+    case = Case()
+    case.hostvars["web1"]["lvs_addresses"].append("198.51.100.21")
+    case.hostvars["web1"]["lvs_interfaces"] = {"front": "bond0.120"}
+
+    planned = case.plan()["hosts"]["web1"]
+
+    assert planned["interfaces"] == ["bond0.120", "eth1"]
+    assert planned["sysctls"] == {
+        f"net/ipv4/conf/{interface}/{name}": value
+        for interface in ("bond0.120", "eth1")
+        for name, value in (("arp_ignore", "1"), ("arp_announce", "2"))
+    }
+
+
+def test_hosts_addresses_are_expected_on_their_interfaces() -> None:
+    case = Case()
+    case.hostvars["lb2"]["lvs_interfaces"] = {"sync": "eth7"}
+    case.hostvars["lb2"]["lvs_addresses"].append("203.0.113.9")
+
+    assert case.plan()["hosts"]["lb2"]["addresses"] == {
+        "192.0.2.12": "eth0",
+        "198.51.100.12": "eth7",
+        "203.0.113.9": None,
+    }
+
+
+def test_a_host_is_asked_for_all_that_will_be_compared() -> None:
+    planned = Case().plan()["hosts"]["lb2"]
+    observe = planned["observe"]
+
+    assert set(observe["packages"]) == {"python3-apt", *chain(*planned["packages"].values())}
+    assert observe["modules"] == planned["modules"] == ["ip_vs", "ip_vs_wrr"]
+    assert observe["sysctls"] == list(planned["sysctls"])
+    assert observe["files"] == [file["path"] for file in planned["files"]]
+    assert observe["units"] == planned["units"] == ["keepalived.service"]
+    assert observe["keepalived"] is True
+    assert observe["arp"] == [{"interface": "eth0", "address": "192.0.2.10", "source": "192.0.2.12"}]
+
+
+def test_a_real_server_is_asked_neither_for_keepalived_nor_for_arp() -> None:
+    observe = Case().plan()["hosts"]["web1"]["observe"]
+
+    assert (observe["keepalived"], observe["arp"], observe["modules"]) == (False, [], [])
+
+
+def test_directors_differ_in_what_is_theirs_only() -> None:
+    plan = Case().plan()
+    path = "/etc/keepalived/keepalived.conf"
+    first, second = (files(plan, host)[path]["content"].splitlines() for host in ("lb1", "lb2"))
+
+    differing = [(one.strip(), two.strip()) for one, two in zip(first, second, strict=True) if one != two]
+
+    assert differing == [
+        ("# Cluster edge, director lb1.", "# Cluster edge, director lb2."),
+        ("router_id lb1", "router_id lb2"),
+        ("priority 200", "priority 150"),
+        ("unicast_src_ip 192.0.2.11", "unicast_src_ip 192.0.2.12"),
+        ("192.0.2.12 min_ttl 255 max_ttl 255", "192.0.2.11 min_ttl 255 max_ttl 255"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failover", "line", "absent"),
+    [
+        ({"failback": False}, "nopreempt", "preempt_delay"),
+        ({"failback": True}, "preempt_delay 8", "nopreempt"),
+        ({"failback": True, "failback_delay": 0.5}, "preempt_delay 0.5", "nopreempt"),
+    ],
+)
+def test_failback_is_preemption_on_every_director(failover: dict[str, Any], line: str, absent: str) -> None:
+    case = Case()
+    case.document["failover"].update(failover)
+    plan = case.plan()
+
+    for host in ("lb1", "lb2"):
+        lines = [
+            one.strip()
+            for one in files(plan, host)["/etc/keepalived/keepalived.conf"]["content"].splitlines()
+        ]
+        assert line in lines
+        assert not [one for one in lines if one.split(" ")[0] == absent]
+        # lvs.md: MASTER would clear nopreempt; the election alone decides.
+        assert [one for one in lines if one.startswith("state ")] == ["state BACKUP"]
+
+
+def test_what_the_directors_advertise_stays_when_vips_come_and_go() -> None:
+    """VRRP compares the advertised addresses: a changed one means two masters for a while (lvs.md)."""
+
+    def advertised(case: Case) -> str:
+        text: str = files(case.plan(), "lb1")["/etc/keepalived/keepalived.conf"]["content"]
+        return text.partition("    virtual_ipaddress {")[2].partition("}")[0].strip()
+
+    changed = Case()
+    changed.service["vips"] = ["192.0.2.20", "192.0.2.30"]
+
+    assert advertised(changed) == advertised(Case()) != ""
+
+
+def test_sync_ids_differ_between_clusters_on_one_sync_segment() -> None:
+    case = Case()
+    document = case.add_cluster("two", 3)
+    for one, segment in ((case.document, "dc1-v120"), (document, "dc1-v121")):
+        one["networks"]["front"]["segment"] = segment
+        one["failover"]["router_id"] = 51
+    plan = case.plan()
+
+    ids = {
+        line.split(" id ")[1]
+        for host in ("lb1", "two-lb1")
+        for line in files(plan, host)["/etc/keepalived/keepalived.conf"]["content"].splitlines()
+        if "lvs_sync_daemon" in line
+    }
+
+    assert len(ids) == 2
+    assert [cluster["router_id"] for cluster in plan["clusters"].values()] == [51, 51]
+
+
+def test_the_client_asks_for_every_endpoint_as_the_probe_says() -> None:
+    case = Case()
+    case.service.update(vips=["192.0.2.10", "192.0.2.20"])
+    case.service["probe"].update(path="/who", virtual_host="www.example.com", status=204, requests=7)
+    case.add_service("mail", ports=[25], check={"type": "tcp"}, probe={})
+    case.add_host("client2", "probes")
+
+    probes = case.plan()["probes"]
+
+    assert list(probes) == ["client1"]
+    first, second, third = probes["client1"]["requests"]
+    assert first == second | {"name": "edge/www 192.0.2.10:80", "address": "192.0.2.10"}
+    # Seven requests are rounded up to two whole rounds of weights 3, 2 and 1.
+    wanted = {"path": "/who", "host": "www.example.com", "status": [204], "identify": "header", "count": 12}
+    assert {key: first[key] for key in wanted} == wanted
+    assert (third["protocol"], third["identify"], third["count"]) == ("tcp", "none", 60)
+
+
+def test_clients_ask_for_every_cluster() -> None:
+    case = Case()
+    case.add_cluster("two", 3)
+
+    requests = case.plan()["probes"]["client1"]["requests"]
+
+    assert [request["name"] for request in requests] == ["edge/www 192.0.2.10:80", "two/www 192.0.2.30:80"]
+
+
+@pytest.mark.parametrize(
+    ("service", "provable"),
+    [
+        ({}, True),
+        ({"scheduler": "rr"}, True),
+        ({"scheduler": "wlc"}, False),
+        ({"scheduler": "sh"}, False),
+        ({"probe": {}}, False),
+    ],
+)
+def test_only_a_fixed_round_with_named_answers_proves_a_split(
+    service: dict[str, Any], provable: bool
+) -> None:
+    case = Case()
+    case.service.update(service)
+
+    assert case.plan()["clusters"]["edge"]["services"][0]["split_provable"] is provable
+
+
+@pytest.mark.xfail(strict=True, reason="10000 requests are sent, which prove nothing")
+def test_a_round_that_is_too_long_is_not_sent() -> None:
+    case = Case()
+    case.hostvars["web1"]["lvs_weight"] = 65535
+    case.hostvars["web2"]["lvs_weight"] = 65534
+
+    (service,) = case.plan()["clusters"]["edge"]["services"]
+
+    assert (service["requests"], service["split_provable"]) == (60, False)
+
+
+def test_the_summary_tells_an_operator_what_the_cluster_is() -> None:
+    case = Case()
+    case.hostvars["web3"]["lvs_state"] = "drained"
+    case.add_service("fo", ports=[1], scheduler="fo")
+    case.document["failover"]["router_id"] = 51
+
+    assert case.plan()["summary"] == [
+        "cluster edge: directors lb1 (priority 200), lb2 (priority 150), virtual router id 51",
+        "  takeover after a crash 2.41 to 3.41 s, orderly 0.41 s",
+        "  service www: 192.0.2.10 tcp 80, dr, wrr",
+        "    web1 (192.0.2.21): weight 3, 60.0% of the traffic",
+        "    web2 (192.0.2.22): weight 2, 40.0% of the traffic",
+        "    web3 (192.0.2.23): weight 0, 0.0% of the traffic",
+        "  service fo: 192.0.2.10 tcp 1, dr, fo",
+        "    web1 (192.0.2.21): weight 3",
+        "    web2 (192.0.2.22): weight 2",
+        "    web3 (192.0.2.23): weight 0",
+    ]
