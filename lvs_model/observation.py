@@ -105,6 +105,12 @@ class Observation:
         except ValueError:  # cut off: it was being written
             return None
 
+    @property
+    def vrrp_silent(self) -> bool:
+        """Whether keepalived runs but its VRRP process did not answer when it was asked for its state."""
+        view = self.raw.get("keepalived") or {}
+        return bool(view.get("vrrp")) and not view.get("json")
+
     def arp(self, address: str) -> set[str] | None:
         """Hardware addresses that answered this host's ARP request for an address; None if it did not ask."""
         for entry in self.raw.get("arp") or []:

@@ -55,6 +55,12 @@ def _owners(cluster: dict[str, Any], directors: dict[str, Observation]) -> Itera
             )
         elif len(owners) != 1:
             yield "failed", f"VIP {vip} has {len(owners)} owners ({', '.join(owners) or 'none'}), not one"
+            for host in owners:
+                if directors[host].vrrp_silent:
+                    yield (
+                        "failed",
+                        f"{host}: keepalived's VRRP process does not answer; restart keepalived there",
+                    )
         elif unseen:
             yield "unproven", f"{owners[0]} owns VIP {vip}; {', '.join(unseen)} was not seen"
         else:
