@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -58,16 +58,15 @@ def lvs_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, lis
     from lvs_model.plan import compile_plan
     from lvs_model.problems import ModelError
 
-    try:
-        # Ansible's tagged and lazy values are no plain data for pydantic: through JSON they are.
-        plain = {
-            str(host): json.loads(
-                json.dumps({str(key): variables[key] for key in variables if str(key).startswith("lvs_")})
-            )
-            for host, variables in hostvars.items()
-        }
-    except TypeError as error:
-        raise AnsibleFilterError(f"an lvs_* variable holds no plain data: {error}") from error
+    plain: dict[str, dict[str, Any]] = {}
+    for host, variables in hostvars.items():
+        own = plain.setdefault(str(host), {})
+        for key in (str(key) for key in variables if str(key).startswith("lvs_")):
+            try:
+                # Ansible's tagged and lazy values are no plain data for pydantic: through JSON they are.
+                own[key] = json.loads(json.dumps(variables[key]))
+            except (TypeError, AnsibleError) as error:
+                raise AnsibleFilterError(f"host {host}: {key}: this is no plain data: {error}") from error
     try:
         plan = compile_plan(
             plain, {str(name): [str(host) for host in hosts] for name, hosts in groups.items()}

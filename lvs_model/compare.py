@@ -47,7 +47,13 @@ def compare(
         "hosts": hosts,
         "expand": [host for host in hosts if _is(plan, host, "real_server") and hosts[host]["act"]],
         "directors": _director_order(plan, hosts, seen),
-        "contract": [host for host in hosts if hosts[host]["contract"]],
+        # Only when no director that was not seen may still forward to a real server.
+        "contract": [
+            host
+            for host in hosts
+            if hosts[host]["contract"]
+            and all(one in seen for one in plan["clusters"][plan["hosts"][host]["cluster"]]["directors"])
+        ],
         "again": _again(plan, hosts, seen),
         "unreachable": unreachable,
         "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable))),

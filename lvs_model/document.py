@@ -250,7 +250,7 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> li
         for step in entry["loc"]:
             if step == "[key]":  # pydantic's word for a key of a mapping, whose name stands before it
                 continue
-            path += f"[{step}]" if isinstance(step, int) else f".{step}"
+            path += f"[{step}]" if isinstance(step, int) else f"{'' if path.endswith(' ') else '.'}{step}"
         what, remedy = _say(entry["type"], entry["msg"], entry.get("input"))
         if entry["type"] == "extra_forbidden":
             known = _keys_at(model, entry["loc"][:-1])

@@ -118,7 +118,7 @@ def read_inventory(
         try:
             inventory.hosts[name] = Host(name, HostVariables.model_validate(own))
         except ValidationError as error:
-            problems += problems_of(error, f"host {name}", HostVariables)
+            problems += problems_of(error, f"host {name}: ", HostVariables)
     if not inventory.clusters and not problems:
         problems.append(
             Problem("lvs_cluster", "no host of the inventory has this variable", "describe a cluster in it")

@@ -109,7 +109,7 @@ def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[s
             }
             for host in inventory.pool(service.pool)
         ],
-        "requests": min(rounds, max(service.probe.requests, _MOST_REQUESTS)),
+        "requests": rounds if rounds <= _MOST_REQUESTS else service.probe.requests,
         "probe": service.probe.model_dump(mode="json"),
         "check": service.check.type,
         "detection_s": service.check.detection_s,

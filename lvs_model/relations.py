@@ -163,6 +163,8 @@ def _pool(path: str, service: Service, cluster: Cluster, inventory: Inventory) -
             f"{service.min_servers} is more than the {serving} real servers with a weight above 0",
             "lower it, or add real servers",
         )
+    if cluster.failover.network not in cluster.networks:
+        return  # _networks has said it
     for host in pool:
         if real_server_network(cluster, host) is None:
             yield Problem(

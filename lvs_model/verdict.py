@@ -68,6 +68,7 @@ def _owners(cluster: dict[str, Any], directors: dict[str, Observation]) -> Itera
 
 
 def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> Iterator[tuple[str, str]]:
+    directors_seen = all(director in seen for director in plan["clusters"][name]["directors"])
     for host, planned in plan["hosts"].items():
         if planned["cluster"] != name:
             continue
@@ -76,7 +77,9 @@ def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) ->
             continue
         differences = host_differences(planned, seen[host])
         for difference in differences:
-            yield "failed", f"{host}: {difference.text}"
+            # Kept on purpose while a director that may forward to it was not seen (compare.py).
+            kept = difference.kind == "contract" and not directors_seen
+            yield "unproven" if kept else "failed", f"{host}: {difference.text}"
         if differences:
             continue
         if planned["role"] != "director":
@@ -154,20 +157,16 @@ def _one_service(
     if service["probe"]["header"] is None:
         yield "unproven", f"{title}: which real server answered (give the service's probe a header)"
         return
-    keys = {
-        f"{service['protocol'].upper()} {vip}:{port}" for vip in service["vips"] for port in service["ports"]
-    }
+    # What the owner's checks found: it is the owner that forwards.
+    key = f"{service['protocol'].upper()} {result['address']}:{result['port']}"
     dead = {
-        server
+        server.rsplit(":", 1)[0]
         for host, director in directors.items()
-        for key, servers in down_servers(plan["hosts"][host], director).items()
-        for server in servers
-        if key in keys
+        if director.owns(result["address"])
+        for server in down_servers(plan["hosts"][host], director).get(key, set())
     }
     live = [
-        server
-        for server in service["real_servers"]
-        if server["weight"] > 0 and not any(one.rsplit(":", 1)[0] == server["address"] for one in dead)
+        server for server in service["real_servers"] if server["weight"] > 0 and server["address"] not in dead
     ]
     if len(live) < service["min_servers"]:
         yield "failed", f"{title}: {len(live)} real servers serve, fewer than min_servers"
