@@ -96,18 +96,29 @@ def until() -> Callable[..., None]:
     return wait
 
 
+_LEDGERS: list[str] = []
+
+
 @pytest.fixture(scope="session")
 def report() -> Callable[..., None]:
-    """Print a ledger's summary; times stand beside theory and are no gate."""
+    """Keep a ledger's summary for the end of the run; times stand beside theory and are no gate."""
 
     def show(title: str, ledger: Ledger, theory_s: Sequence[float] = ()) -> None:
         seen = ledger.summary
         outage = f", outage {seen['gap']:.2f} s" if seen["failed"] else ""
         theory = f" (theory {' to '.join(f'{one:.2f}' for one in theory_s)} s)" if theory_s else ""
         lost = f"{seen['failed']} of {seen['total']} requests lost"
-        print(f"\n{title}: {lost}{outage}{theory}; {dict(seen['by_server'])}")
+        _LEDGERS.append(f"{title}: {lost}{outage}{theory}; {dict(seen['by_server'])}")
 
     return show
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the ledgers of the failovers say."""
+    if _LEDGERS:
+        terminalreporter.section("what clients saw")
+        for line in _LEDGERS:
+            terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(hookwrapper=True)
