@@ -194,6 +194,8 @@ def _notes(plan: dict[str, Any], seen: dict[str, Observation], unreachable: list
         yield f"{host} is unreachable and was skipped"
     for host, observation in seen.items():
         planned = plan["hosts"][host]
+        if planned["role"] == "director":
+            yield f"{host}: {_kernel(observation)}"
         for problem in observation.raw.get("problems") or []:
             yield f"{host}: {problem}"
         for key, servers in down_servers(planned, observation).items():
@@ -205,3 +207,11 @@ def _notes(plan: dict[str, Any], seen: dict[str, Observation], unreachable: list
                 f"{host}: the connection table has 2^{bits} buckets until ip_vs is loaded anew "
                 f"(planned: 2^{planned['table_bits']})"
             )
+
+
+def _kernel(seen: Observation) -> str:
+    """What a director's kernel has of IPVS, in one line."""
+    kernel = f"{' '.join(seen.os)}, kernel {seen.raw.get('kernel')}"
+    version = (seen.raw["ipvs"].get("proc") or "").removeprefix("IP Virtual Server ")
+    schedulers = [name.removeprefix("ip_vs_") for name in seen.raw["modules"] if name != "ip_vs"]
+    return f"{kernel}, IPVS {version or 'not loaded yet'}; schedulers {', '.join(schedulers)}"

@@ -74,7 +74,7 @@ def traffic(promise: Promise) -> Iterator[Callable[[], Traffic]]:
     started: list[Traffic] = []
 
     def start() -> Traffic:
-        options = {**promise.request, "interval": INTERVAL_S, "timeout": TIMEOUT_S, "duration": 300}
+        options = {**promise.request, "interval": INTERVAL_S, "timeout": TIMEOUT_S, "duration": 600}
         started.append(Traffic(promise.client, options))
         return started[-1]
 
