@@ -15,7 +15,7 @@ from pathlib import Path
 
 __all__ = ["Outcome", "interrupt_on_sigterm", "run_live"]
 
-_TAIL_LINES = 60
+_TAIL_LINES = 300
 _GRACE_S = 15.0
 """How long a command that was asked to end may tidy up before it is killed."""
 
