@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 
+from .pretended import Raw, checker_dump, link, mac, table_text
+
 Hostvars = dict[str, dict[str, Any]]
 Groups = dict[str, list[str]]
 Plan = dict[str, Any]
-Raw = dict[str, Any]
 
 DIRECTORS = ("lb1", "lb2")
 SERVERS = ("web1", "web2", "web3")
@@ -127,67 +127,6 @@ class Case:
         return []
 
 
-def mac(host: str, interface: str) -> str:
-    """A hardware address of a host's interface, different for each."""
-    digest = sha256(f"{host} {interface}".encode()).hexdigest()
-    return "52:54:" + ":".join(digest[at : at + 2] for at in range(0, 8, 2))
-
-
-def link(
-    host: str, interface: str, addresses: Iterable[str] = (), label: str | None = None
-) -> dict[str, Any]:
-    """An interface as `ip -j address` gives it."""
-    return {
-        "ifname": interface,
-        "address": "00:00:00:00:00:00" if interface == "lo" else mac(host, interface),
-        "addr_info": [
-            {"family": "inet", "local": address, "prefixlen": 32, "label": label or interface}
-            for address in addresses
-        ],
-    }
-
-
-def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:
-    """What keepalived dumps of its checkers: {service key: {address:port: (alive, checked)}}.
-
-    In the form of check_data.c and check_api.c, as far as keepalived_view reads it.
-    """
-    topology = ["------< LVS Topology >------"]
-    checkers = ["------< Health checkers >------"]
-    for key, pool in servers.items():
-        protocol, endpoint = key.split(" ")
-        vip, port = endpoint.split(":")
-        topology += [
-            f" VS VIP = {vip}, VPORT = {port}",
-            "   Address family = inet",
-            f"   protocol = {protocol}",
-        ]
-        for server, (alive, checked) in pool.items():
-            rip, rport = server.split(":")
-            topology += [f"   RIP = {rip}, RPORT = {rport}, WEIGHT = 1", f"   alive = {int(alive)}"]
-            name = protocol.lower()
-            checkers += [
-                f" [{vip}]:{name}:{port} -> [{rip}]:{name}:{rport}",
-                "   Enabled = yes",
-                f"   Has run = {'yes' if checked else 'no'}",
-            ]
-    return "\n".join([*topology, *checkers]) + "\n"
-
-
-def table_text(planned: dict[str, Any], without: Iterable[tuple[str, str]] = ()) -> str:
-    """What `ipvsadm -Sn` prints for a planned table, without some (service key, server) entries."""
-    lines = []
-    for key, service in planned.items():
-        endpoint = key.split(" ")[1]
-        lines.append(f"-A -t {endpoint} -s {service['scheduler']}")
-        lines += [
-            f"-a -t {endpoint} -r {server} -g -w {one['weight']}"
-            for server, one in service["servers"].items()
-            if (key, server) not in set(without)
-        ]
-    return "".join(f"{line}\n" for line in lines)
-
-
 class Site:
     """A plan with observations of all its hosts, all as planned; the first director owns the VIPs."""
 
@@ -280,37 +219,3 @@ _NO_DIRECTOR: Raw = {
     "arp": [],
     "keepalived": None,
 }
-
-
-def answers(plan: Plan, **changes: dict[str, int]) -> dict[str, Raw]:
-    """What lvs_probe returned on the plan's client: each service's split exactly as promised.
-
-    ``changes`` give by service name another ``by_server``.
-    """
-    probes: dict[str, Raw] = {}
-    services = {
-        f"{name}/{service['name']}": service
-        for name, cluster in plan["clusters"].items()
-        for service in cluster["services"]
-    }
-    for host, probe in plan["probes"].items():
-        results = []
-        for request in probe["requests"]:
-            service = services[request["name"].split(" ")[0]]
-            total = request["count"]
-            split = {
-                server["name"]: round(total * (server["share"] or 0)) for server in service["real_servers"]
-            }
-            by_server = changes.get(service["name"], {name: n for name, n in split.items() if n})
-            results.append(
-                {
-                    "name": request["name"],
-                    "total": total,
-                    "answered": total,
-                    "failed": 0,
-                    "by_server": by_server if request["header"] else {},
-                    "first_error": None,
-                }
-            )
-        probes[host] = {"results": results}
-    return probes

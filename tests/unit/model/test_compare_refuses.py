@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .builders import Case, Site, link
-from .test_compare import changed, problems, work
+from .builders import Case, Site
+from .compared import changed, problems, work
+from .pretended import link
 
 UNREACHABLE = (
     "host lb2: this director is unreachable, and nothing has been changed: mend it, or accept its absence by "

@@ -80,6 +80,14 @@ def test_a_configuration_is_validated_before_it_is_live() -> None:
     assert check["argv"][:3] == ["unshare", "--pid", "--fork"]
 
 
+def test_keepalived_must_still_run_after_a_change() -> None:
+    (health,) = planned("lb1")["health"]
+
+    assert health["argv"] == ["systemctl", "is-active", "--quiet", "keepalived.service"]
+    # One that dies of its configuration does so within a second or two.
+    assert 2 <= health["retries"] * health["delay"] <= 10
+
+
 @pytest.mark.parametrize(
     ("host", "modes"),
     [

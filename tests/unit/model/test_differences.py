@@ -10,7 +10,8 @@ import pytest
 from lvs_model.differences import Difference, down_servers, host_differences, planned_table
 from lvs_model.observation import Observation
 
-from .builders import Case, Raw, Site, checker_dump, link, table_text
+from .builders import Case, Site
+from .pretended import Raw, checker_dump, link, table_text
 
 KEY = "TCP 192.0.2.10:80"
 WEB1, WEB2, WEB3 = (f"192.0.2.{last}:80" for last in (21, 22, 23))

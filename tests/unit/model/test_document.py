@@ -165,6 +165,7 @@ def test_a_wrong_value_is_named_with_its_place_and_remedy(
         ("services/0/check/interval", 0.1, 3600, 0.09, 3601),
         ("services/0/check/timeout", 0.1, 3600, 0.09, 3601),
         ("services/0/check/retries", 0, 100, -1, 101),
+        ("services/0/probe/status", 100, 599, 99, 600),
         ("services/0/probe/requests", 1, 10000, 0, 10001),
         ("failover/advert_interval", 0.01, 40.95, 0, 40.96),
         ("failover/failback_delay", 0, 1000, -1, 1001),

@@ -13,7 +13,8 @@ from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 from lvs_model.verdict import judge
 
-from .builders import Case, Site, answers
+from .builders import Case, Site
+from .pretended import answers
 
 # Values that a YAML file can hold, those that look right at first sight among them.
 _SCALARS = st.one_of(

@@ -11,7 +11,6 @@ WHOLE = "write a whole number"
 LEAST, MOST = "use a value greater than or equal to", "use a value less than or equal to"
 
 
-@pytest.mark.xfail(strict=True, reason="field and relation problems write hosts differently")
 @pytest.mark.parametrize(
     ("variable", "value", "problem"),
     [
@@ -41,7 +40,6 @@ def test_a_wrong_variable_is_named_with_its_host(variable: str, value: object, p
     assert case.problems() == [f"host web1: {variable}: {problem}"]
 
 
-@pytest.mark.xfail(strict=True, reason="field and relation problems write hosts differently")
 def test_a_place_inside_a_variable_is_named() -> None:
     case = Case()
     case.hostvars["web1"]["lvs_addresses"] = ["192.0.2.21", "192.0.2"]
@@ -61,7 +59,6 @@ def test_what_begins_with_lvs_and_is_no_hosts_own_is_let_through() -> None:
     assert case.problems() == []
 
 
-@pytest.mark.xfail(strict=True, reason="field and relation problems write hosts differently")
 def test_all_problems_come_at_once_in_a_stable_order() -> None:
     case = Case()
     case.document["engine"] = "x"

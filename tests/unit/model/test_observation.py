@@ -10,7 +10,7 @@ import pytest
 from lvs_model.ipvs_table import Server, VirtualService
 from lvs_model.observation import Observation
 
-from .builders import checker_dump
+from .pretended import checker_dump
 
 
 def observation(**raw: Any) -> Observation:  # noqa: ANN401

@@ -279,7 +279,6 @@ def test_only_a_fixed_round_with_named_answers_proves_a_split(
     assert case.plan()["clusters"]["edge"]["services"][0]["split_provable"] is provable
 
 
-@pytest.mark.xfail(strict=True, reason="10000 requests are sent, which prove nothing")
 def test_a_round_that_is_too_long_is_not_sent() -> None:
     case = Case()
     case.hostvars["web1"]["lvs_weight"] = 65535

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from lvs_model.verdict import judge
 
-from .builders import Case, Raw, Site, answers, checker_dump, link, mac, table_text
-
-VIP = "192.0.2.10"
-KEY = f"TCP {VIP}:80"
-TITLE = f"edge/www {VIP}:80"
-
-
-def findings(site: Site, probes: dict[str, Raw] | None = None) -> dict[str, list[str]]:
-    """The texts of the findings by status."""
-    found: dict[str, list[str]] = {"proven": [], "failed": [], "unproven": []}
-    for one in judge(site.plan, site.seen, answers(site.plan) if probes is None else probes):
-        assert one["line"] == f"{one['cluster']}: {one['status']}: {one['text']}"
-        found[one["status"]].append(one["text"])
-    return found
+from .builders import Case, Site
+from .judged import KEY, TITLE, VIP, checks, findings
+from .pretended import answers, link, mac
 
 
 def test_a_cluster_as_promised_is_proven() -> None:
@@ -119,22 +105,25 @@ def test_what_differs_on_a_host_is_a_failure_each() -> None:
     assert len(failed) == 5
 
 
+@pytest.mark.parametrize(("lb2", "status"), [("seen", "failed"), ("away", "unproven")])
+def test_a_vip_that_should_be_gone_may_stay_for_a_director_that_was_not_seen(lb2: str, status: str) -> None:
+    site = Site()
+    vips = [VIP, "192.0.2.20"]
+    site.links("web3", link("web3", "lo", vips, "lo:lvs"), link("web3", "eth0", ["192.0.2.23"]))
+    if lb2 == "away":
+        site.seen["lb2"] = {}
+
+    found = findings(site)
+
+    assert "web3: VIP 192.0.2.20 is still on lo" in found[status]
+    assert (found["failed"] == []) is (lb2 == "away")
+
+
 def test_a_host_that_was_not_seen_is_unproven() -> None:
     site = Site()
     site.seen["web2"] = {}
 
     assert findings(site)["unproven"] == ["web2 was not seen"]
-
-
-def checks(site: Site, states: dict[str, tuple[bool, bool]], *hosts: str, key: str = KEY) -> None:
-    """Let directors' checks find (alive, checked) where not good, and take the dead out of the table."""
-    for host in hosts or ("lb1", "lb2"):
-        planned = site.plan["hosts"][host]["ipvs"]
-        dump = {one: dict.fromkeys(service["servers"], (True, True)) for one, service in planned.items()}
-        dump[key] |= states
-        gone = [(key, server) for server, (alive, _) in states.items() if not alive]
-        site.seen[host]["keepalived"]["data"] = checker_dump(dump)
-        site.seen[host]["ipvs"]["table"] = table_text(planned, gone)
 
 
 def test_a_dead_server_is_named_with_the_proof() -> None:
@@ -222,168 +211,6 @@ def test_without_a_second_director_nobody_can_ask() -> None:
     assert findings(Site(case.plan()))["unproven"] == [
         f"who answers ARP for VIP {VIP}: there is no second director to ask from"
     ]
-
-
-# The client's view.
-
-
-@pytest.mark.parametrize(
-    "probes", [{}, {"client1": {}}, {"client1": {"unreachable": True, "msg": "no route"}}]
-)
-def test_without_a_client_its_view_is_unproven(probes: dict[str, Raw]) -> None:
-    found = findings(Site(), probes)
-
-    assert found["unproven"] == [
-        "the client's view: no host of the group 'probes' was reachable or there is none"
-    ]
-    assert not [one for one in found["proven"] if one.startswith(TITLE)]
-
-
-def result(probes: dict[str, Raw]) -> dict[str, Any]:
-    first: dict[str, Any] = probes["client1"]["results"][0]
-    return first
-
-
-def test_failed_requests_are_a_failure_with_the_first_reason() -> None:
-    site = Site()
-    probes = answers(site.plan)
-    result(probes).update(failed=2, answered=58, first_error="request 3, 0.412 s after the start: refused")
-
-    found = findings(site, probes)
-
-    assert found["failed"] == [
-        f"{TITLE}: 2 of 60 requests failed (request 3, 0.412 s after the start: refused)"
-    ]
-    # A split with holes proves nothing.
-    assert not [one for one in found["proven"] if "split" in one]
-
-
-PROMISED = {"web1": 30, "web2": 20, "web3": 10}
-
-
-@pytest.mark.parametrize(
-    ("by_server", "status"),
-    [
-        # 5 % of 60 requests, for other clients that move the round on between ours.
-        ({"web1": 33, "web2": 18, "web3": 9}, "proven"),
-        ({"web1": 34, "web2": 17, "web3": 9}, "failed"),
-        ({"web1": 26, "web2": 23, "web3": 11}, "failed"),
-        ({"web1": 20, "web2": 20, "web3": 20}, "failed"),
-    ],
-)
-def test_a_split_right_or_wrong(by_server: dict[str, int], status: str) -> None:
-    site = Site()
-
-    found = findings(site, answers(site.plan, www=by_server))
-
-    split = ", ".join(f"{name} {count} ({PROMISED[name]} promised)" for name, count in by_server.items())
-    assert f"{TITLE}: the split is {split}" in found[status]
-    assert len(found["failed"]) == (status == "failed")
-
-
-@pytest.mark.parametrize(
-    ("by_server", "silent"), [({"web1": 35, "web2": 25}, "web3"), ({"web1": 60}, "web2, web3")]
-)
-def test_a_server_that_no_request_reached_is_named(by_server: dict[str, int], silent: str) -> None:
-    site = Site()
-
-    assert findings(site, answers(site.plan, www=by_server))["failed"] == [
-        f"{TITLE}: no answer from {silent}"
-    ]
-
-
-def test_rr_promises_the_same_to_all() -> None:
-    case = Case()
-    case.service["scheduler"] = "rr"
-    site = Site(case.plan())
-
-    found = findings(site, answers(site.plan, www={"web1": 20, "web2": 20, "web3": 20}))
-
-    assert found["failed"] == []
-    assert (
-        f"{TITLE}: the split is web1 20 (20 promised), web2 20 (20 promised), web3 20 (20 promised)"
-        in (found["proven"])
-    )
-
-
-@pytest.mark.parametrize(
-    "prepare",
-    [
-        lambda case: case.hostvars["web3"].update(lvs_state="drained"),
-        lambda case: case.hostvars["web3"].update(lvs_state="disabled"),
-    ],
-)
-def test_an_answer_from_a_server_that_should_get_none_is_a_failure(prepare: Callable[[Case], None]) -> None:
-    case = Case()
-    prepare(case)
-    site = Site(case.plan())
-
-    failed = findings(site, answers(site.plan, www={"web1": 36, "web2": 23, "web3": 1}))["failed"]
-
-    assert len(failed) == 1
-    assert failed[0].startswith(f"{TITLE}: answers from web3")
-
-
-@pytest.mark.parametrize(
-    ("scheduler", "probe", "unproven"),
-    [
-        ("wlc", {"header": "X"}, "every real server and the split (not from one client under wlc)"),
-        ("sh", {"header": "X"}, "every real server and the split (not from one client under sh)"),
-        ("wrr", {}, "which real server answered (give the service's probe a header)"),
-    ],
-)
-def test_what_one_client_cannot_prove_is_said(scheduler: str, probe: dict[str, str], unproven: str) -> None:
-    case = Case()
-    case.service.update(scheduler=scheduler, probe=probe)
-    site = Site(case.plan())
-
-    found = findings(site, answers(site.plan, www={"web1": 60}))
-
-    assert found["unproven"] == [f"{TITLE}: {unproven}"]
-    assert found["failed"] == []
-    assert f"{TITLE}: 60 requests answered" in found["proven"]
-
-
-def test_fewer_live_servers_than_the_minimum_are_a_failure() -> None:
-    case = Case()
-    case.service["min_servers"] = 3
-    site = Site(case.plan())
-    checks(site, {"192.0.2.23:80": (False, True)})
-
-    failed = findings(site, answers(site.plan, www={"web1": 36, "web2": 24}))["failed"]
-
-    assert failed == [f"{TITLE}: 2 real servers serve, fewer than min_servers"]
-
-
-def test_a_server_dead_for_one_service_still_serves_another() -> None:
-    case = Case()
-    case.add_service("tls", ports=[443])
-    site = Site(case.plan())
-    checks(site, {"192.0.2.21:443": (False, True)}, key=f"TCP {VIP}:443")
-
-    found = findings(site, answers(site.plan, tls={"web2": 40, "web3": 20}))
-
-    assert found["failed"] == []
-
-
-@pytest.mark.xfail(strict=True, reason="dead on one port counts for all")
-def test_a_server_dead_on_one_port_still_serves_another() -> None:
-    case = Case()
-    case.service["ports"] = [80, 443]
-    site = Site(case.plan())
-    checks(site, {"192.0.2.21:443": (False, True)}, key=f"TCP {VIP}:443")
-    probes = answers(site.plan)
-    probes["client1"]["results"][1]["by_server"] = {"web2": 40, "web3": 20}
-
-    assert findings(site, probes)["failed"] == []
-
-
-@pytest.mark.xfail(strict=True, reason="the standby decides too")
-def test_what_the_standbys_checks_find_dead_may_serve_through_the_owner() -> None:
-    site = Site()
-    checks(site, {"192.0.2.21:80": (False, True)}, "lb2")
-
-    assert findings(site)["failed"] == []
 
 
 def test_each_cluster_is_judged_for_itself() -> None:

@@ -1,0 +1,44 @@
+"""What the tests of compare share: a site's work, the commands it forces, and what forbids it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lvs_model.compare import compare
+from lvs_model.problems import ModelError
+
+from .builders import Site
+
+KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
+SYSCTLS = "/etc/sysctl.d/90-lvs-director.conf"
+KEY = "TCP 192.0.2.10:80"
+KERNELS = [
+    f"note: {host}: debian 13, kernel 6.12.48+deb13-amd64, IPVS version 1.2.1 (size=4096); schedulers wrr"
+    for host in ("lb1", "lb2")
+]
+
+
+def changed(site: Site, *hosts: str) -> None:
+    """Let a file of hosts differ."""
+    for host in hosts:
+        path = next(iter(site.seen[host]["files"]))
+        site.seen[host]["files"][path] = None
+
+
+def work(site: Site, *accepted: str) -> dict[str, Any]:
+    found = compare(site.plan, site.seen, list(accepted))
+    json.dumps(found)  # it becomes an Ansible fact
+    return found
+
+
+def problems(site: Site, *accepted: str) -> list[str]:
+    with pytest.raises(ModelError) as error:
+        compare(site.plan, site.seen, list(accepted))
+    return [str(problem) for problem in error.value.problems]
+
+
+def forced(site: Site, host: str) -> list[str]:
+    return [" ".join(action["argv"]) for action in work(site)["hosts"][host]["actions"] if action["force"]]
