@@ -104,3 +104,25 @@ def test_a_mutated_inventory_gives_a_plan_or_problems(data: st.DataObject) -> No
 @given(document=_VALUES)
 def test_any_value_as_document_gives_problems(document: Any) -> None:  # noqa: ANN401
     assert _outcome({"lb1": {"lvs_cluster": document}}, {"all": ["lb1"]}) is None
+
+
+# What lvs_facts documents as null where a host does not have it.
+_NULLABLE = ("packages", "units", "sysctls", "files", "ipvs", "keepalived", "os_release", "addresses")
+
+
+@given(data=st.data())
+def test_whatever_a_host_lacks_it_is_compared_and_judged(data: st.DataObject) -> None:
+    site = Site()
+    for _ in range(data.draw(st.integers(1, 5))):
+        raw = site.seen[data.draw(st.sampled_from(sorted(site.seen)))]
+        part = data.draw(st.sampled_from(_NULLABLE))
+        if isinstance(raw[part], dict) and raw[part] and not data.draw(st.booleans()):
+            raw[part] = dict(raw[part])
+            raw[part][data.draw(st.sampled_from(sorted(raw[part])))] = None
+        elif part in {"keepalived", "os_release", "addresses"}:
+            raw[part] = None
+    try:
+        compare(site.plan, site.seen)
+    except ModelError as error:
+        assert error.problems
+    assert judge(site.plan, site.seen, answers(site.plan))
