@@ -27,10 +27,10 @@ def test_lines_come_whole_and_in_order() -> None:
 
 def test_the_last_line_needs_no_end_and_the_tail_is_bounded() -> None:
     lines: list[str] = []
-    outcome = run_live(["sh", "-c", "seq 100; printf end"], on_line=lines.append)
+    outcome = run_live(["sh", "-c", "seq 400; printf end"], on_line=lines.append)
     assert lines[-1] == "end"
-    assert len(lines) == 101
-    assert outcome.tail[0] == "42"
+    assert len(lines) == 401
+    assert outcome.tail[0] == "102"
 
 
 def test_silence_is_told() -> None:
