@@ -114,7 +114,11 @@ def _service(plan: Mapping[str, Any], address: str, port: int) -> tuple[str, Map
     """Return the cluster's name and the service behind a request, if its split can be proven."""
     for name, cluster in plan["clusters"].items():
         for service in cluster["services"]:
-            if service["split_provable"] and address in service["vips"] and port in service["ports"]:
+            if (
+                service["split_unprovable"] is None
+                and address in service["vips"]
+                and port in service["ports"]
+            ):
                 return name, service
     return None
 

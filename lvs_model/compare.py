@@ -32,17 +32,15 @@ def compare(
     accepted = set(accept_unreachable or [])
     seen = {host: Observation(host, raw) for host, raw in observations.items() if raw}
     unreachable = sorted(host for host, raw in observations.items() if not raw)
+    differences = {host: host_differences(plan["hosts"][host], one) for host, one in seen.items()}
     problems = [
         *_unreachable(plan, unreachable, accepted),
         *(problem for host in seen for problem in _fitness(plan["hosts"][host], seen[host])),
+        *(problem for host in seen for problem in _unasked(plan, host, differences[host], observations)),
     ]
     if problems:
         raise ModelError(problems)
-    hosts: dict[str, Any] = {}
-    for host, observation in seen.items():
-        differences = host_differences(plan["hosts"][host], observation)
-        if differences:
-            hosts[host] = _work(plan["hosts"][host], differences)
+    hosts = {host: _work(plan["hosts"][host], found) for host, found in differences.items() if found}
     return {
         "hosts": hosts,
         "expand": [host for host in hosts if _is(plan, host, "real_server") and hosts[host]["act"]],
@@ -150,6 +148,31 @@ def _unreachable(plan: dict[str, Any], unreachable: list[str], accepted: set[str
                     f"min_servers {service['min_servers']}",
                     "mend them, or lower min_servers",
                 )
+
+
+def _unasked(
+    plan: dict[str, Any],
+    host: str,
+    differences: list[Difference],
+    observations: dict[str, dict[str, Any]],
+) -> Iterator[Problem]:
+    """A director whose services change, while --limit left out real servers that they may go to."""
+    planned = plan["hosts"][host]
+    changed = {difference.detail for difference in differences if difference.kind == "file"}
+    if not changed & set(planned.get("table_files", [])):
+        return
+    pool = {
+        server["name"]
+        for service in plan["clusters"][planned["cluster"]]["services"]
+        for server in service["real_servers"]
+    }
+    left_out = sorted(pool - set(observations))
+    if left_out:
+        yield Problem(
+            f"host {host}",
+            f"its services would change, and whether {', '.join(left_out)} are ready for it was not asked",
+            "leave out --limit, or let it name the real servers too",
+        )
 
 
 def _fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:

@@ -46,9 +46,7 @@ def _no_bool(value: object) -> object:
 def _token(value: str) -> str:
     # These go into daemons' configurations, where other characters end a value or are expanded.
     if not _TOKEN.fullmatch(value):
-        raise ValueError(
-            "use 1 to 255 printable ASCII characters without blanks, quotes, braces, '$', '#' and '!'"
-        )
+        raise ValueError("use 1 to 255 of A-Z, a-z, 0-9 and /_.:?&=%+,;@*()~-, not beginning with '~'")
     return value
 
 
@@ -78,6 +76,8 @@ def _known_scheduler(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
+# Ansible has its own rules for these, and a group that does not exist is an error anyway.
+GroupName = Annotated[str, Field(min_length=1)]
 InterfaceName = Annotated[str, AfterValidator(_interface_name)]
 Token = Annotated[str, AfterValidator(_token)]
 Address = Annotated[IPv4Address, BeforeValidator(_text), AfterValidator(_unicast)]
@@ -195,7 +195,7 @@ class Service(_Strict):
     protocol: Literal["tcp"] = "tcp"
     forwarding: Literal["dr"] = "dr"
     scheduler: Annotated[str, AfterValidator(_known_scheduler)] = "wlc"
-    pool: Name = Field(description="Inventory group of the real servers.")
+    pool: GroupName = Field(description="Inventory group of the real servers.")
     min_servers: Annotated[int, Field(ge=1), BeforeValidator(_no_bool)] = Field(
         default=1, description="Real servers of the pool that must stay reachable for a deployment to go on."
     )
@@ -217,7 +217,7 @@ class Cluster(_Strict):
     """A whole cluster: the value of the inventory variable ``lvs_cluster``."""
 
     name: Name
-    directors: Name = Field(description="Inventory group of the directors, in order of preference.")
+    directors: GroupName = Field(description="Inventory group of the directors, in order of preference.")
     engine: Literal["keepalived"] = "keepalived"
     networks: dict[Name, Network] = Field(min_length=1)
     failover: Failover
@@ -265,6 +265,7 @@ _SAY = {
     "missing": ("this key is missing", "add it"),
     "extra_forbidden": ("unknown key", "remove it, or mend its spelling"),
     "too_short": ("this is empty", "give at least one"),
+    "string_too_short": ("this is empty", "write a text"),
     "list_type": ("{value} is no list", "write a list: [a, b]"),
     "string_type": ("{value} is no text", "write a text"),
     "bool_type": ("{value} is no boolean", "write true or false"),

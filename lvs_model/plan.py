@@ -89,7 +89,6 @@ def _failover_times(cluster: Cluster, order: dict[str, int]) -> dict[str, float]
 def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[str, Any]:
     weights = inventory.pool_weights(service.pool)
     rounds = whole_rounds(service.scheduler, weights, service.probe.requests)
-    provable = service.scheduler in ROUND_ROBIN and service.probe.header is not None
     shares = expected_shares(service.scheduler, weights)
     return {
         "name": service.name,
@@ -99,7 +98,8 @@ def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[s
         "scheduler": service.scheduler,
         "forwarding": service.forwarding,
         "min_servers": service.min_servers,
-        "split_provable": provable and rounds <= _MOST_REQUESTS,
+        # Why a client's requests cannot prove the split; null where they can.
+        "split_unprovable": _why_unprovable(service, rounds),
         "real_servers": [
             {
                 "name": host.name,
@@ -114,6 +114,16 @@ def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[s
         "check": service.check.type,
         "detection_s": service.check.detection_s,
     }
+
+
+def _why_unprovable(service: Service, rounds: int) -> str | None:
+    if service.probe.header is None:
+        return "give the service's probe a header that names the real server"
+    if service.scheduler not in ROUND_ROBIN:
+        return f"one client does not see it under {service.scheduler}"
+    if rounds > _MOST_REQUESTS:
+        return f"a whole round of these weights takes {rounds} requests"
+    return None
 
 
 def _table(services: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .builders import Case, Site
-from .compared import changed, problems, work
+from .compared import KEEPALIVED_CONF, SYSCTLS, changed, problems, work
 from .pretended import link
 
 UNREACHABLE = (
@@ -168,3 +168,22 @@ def test_everything_that_forbids_to_act_is_said_at_once() -> None:
         "host web2",
         "host web3",
     ]
+
+
+def test_a_limit_must_not_hide_the_real_servers_of_services_that_change() -> None:
+    site = Site()
+    site.seen["lb1"]["files"][KEEPALIVED_CONF] = None
+    del site.seen["web2"]
+
+    assert problems(site) == [
+        "host lb1: its services would change, and whether web2 are ready for it was not asked: leave out "
+        "--limit, or let it name the real servers too"
+    ]
+
+
+def test_a_limit_may_hide_them_where_no_service_changes() -> None:
+    site = Site()
+    site.seen["lb1"]["files"][SYSCTLS] = None
+    del site.seen["web2"]
+
+    assert work(site)["directors"] == ["lb1"]

@@ -261,22 +261,22 @@ def test_clients_ask_for_every_cluster() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "provable"),
+    ("service", "why_not"),
     [
-        ({}, True),
-        ({"scheduler": "rr"}, True),
-        ({"scheduler": "wlc"}, False),
-        ({"scheduler": "sh"}, False),
-        ({"probe": {}}, False),
+        ({}, None),
+        ({"scheduler": "rr"}, None),
+        ({"scheduler": "wlc"}, "one client does not see it under wlc"),
+        ({"scheduler": "sh"}, "one client does not see it under sh"),
+        ({"probe": {}}, "give the service's probe a header that names the real server"),
     ],
 )
 def test_only_a_fixed_round_with_named_answers_proves_a_split(
-    service: dict[str, Any], provable: bool
+    service: dict[str, Any], why_not: str | None
 ) -> None:
     case = Case()
     case.service.update(service)
 
-    assert case.plan()["clusters"]["edge"]["services"][0]["split_provable"] is provable
+    assert case.plan()["clusters"]["edge"]["services"][0]["split_unprovable"] == why_not
 
 
 def test_a_round_that_is_too_long_is_not_sent() -> None:
@@ -286,7 +286,8 @@ def test_a_round_that_is_too_long_is_not_sent() -> None:
 
     (service,) = case.plan()["clusters"]["edge"]["services"]
 
-    assert (service["requests"], service["split_provable"]) == (60, False)
+    assert service["requests"] == 60
+    assert service["split_unprovable"] == "a whole round of these weights takes 131070 requests"
 
 
 def test_the_summary_tells_an_operator_what_the_cluster_is() -> None:

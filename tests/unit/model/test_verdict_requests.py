@@ -112,9 +112,13 @@ def test_an_answer_from_a_server_that_should_get_none_is_a_failure(prepare: Call
 @pytest.mark.parametrize(
     ("scheduler", "probe", "unproven"),
     [
-        ("wlc", {"header": "X"}, "every real server and the split (not from one client under wlc)"),
-        ("sh", {"header": "X"}, "every real server and the split (not from one client under sh)"),
-        ("wrr", {}, "which real server answered (give the service's probe a header)"),
+        ("wlc", {"header": "X"}, "every real server and the split: one client does not see it under wlc"),
+        ("sh", {"header": "X"}, "every real server and the split: one client does not see it under sh"),
+        (
+            "wrr",
+            {},
+            "which real server answered: give the service's probe a header that names the real server",
+        ),
     ],
 )
 def test_what_one_client_cannot_prove_is_said(scheduler: str, probe: dict[str, str], unproven: str) -> None:
@@ -169,3 +173,15 @@ def test_what_the_standbys_checks_find_dead_may_serve_through_the_owner() -> Non
     checks(site, {"192.0.2.21:80": (False, True)}, "lb2")
 
     assert findings(site)["failed"] == []
+
+
+def test_a_dead_server_leaves_a_round_incomplete_and_that_is_allowed_for() -> None:
+    """wrr gives the last, incomplete round to the heaviest first: 53 + 16 of 100 to web1."""
+    case = Case()
+    for name, weight in (("web1", 53), ("web2", 31), ("web3", 16)):
+        case.hostvars[name]["lvs_weight"] = weight
+    site = Site(case.plan())
+    checks(site, {"192.0.2.23:80": (False, True)})
+
+    assert findings(site, answers(site.plan, www={"web1": 69, "web2": 31}))["failed"] == []
+    assert findings(site, answers(site.plan, www={"web1": 95, "web2": 5}))["failed"] != []
