@@ -170,7 +170,7 @@ def _unasked(
     if left_out:
         yield Problem(
             f"host {host}",
-            f"its services would change, and whether {', '.join(left_out)} are ready for it was not asked",
+            f"its services would change, and these real servers were not looked at: {', '.join(left_out)}",
             "leave out --limit, or let it name the real servers too",
         )
 

@@ -176,7 +176,7 @@ def test_a_limit_must_not_hide_the_real_servers_of_services_that_change() -> Non
     del site.seen["web2"]
 
     assert problems(site) == [
-        "host lb1: its services would change, and whether web2 are ready for it was not asked: leave out "
+        "host lb1: its services would change, and these real servers were not looked at: web2: leave out "
         "--limit, or let it name the real servers too"
     ]
 

@@ -176,7 +176,7 @@ def test_what_the_standbys_checks_find_dead_may_serve_through_the_owner() -> Non
 
 
 def test_a_dead_server_leaves_a_round_incomplete_and_that_is_allowed_for() -> None:
-    """wrr gives the last, incomplete round to the heaviest first: 53 + 16 of 100 to web1."""
+    """The last, incomplete round goes to the heaviest first: 53 + 16 of 100 to web1."""
     case = Case()
     for name, weight in (("web1", 53), ("web2", 31), ("web3", 16)):
         case.hostvars[name]["lvs_weight"] = weight
