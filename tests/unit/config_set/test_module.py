@@ -65,10 +65,11 @@ def test_a_change_then_none(host: Host) -> None:
         "generation": "000001",
         "recovered": [],
         "unfinished": [],
-        "invocation": {},
     }
+    assert not answer.pop("invocation", None)  # see the test of secrets
     assert answer == {"changed": True, "files": {_CONF: "changed"}, "actions": ["reload"], **unchanged}
     answer, _ = _run(host, files=[_file(_CONF, "new\n", mode="0640")], actions=[action])
+    assert not answer.pop("invocation", None)
     assert answer == {"changed": False, "files": {}, "actions": [], **unchanged}
     assert host.actions() == ["reload"]
 
@@ -120,7 +121,8 @@ def test_a_secret_is_in_no_answer_and_in_no_log(host: Host, given: dict[str, Any
         assert "SYSLOG" in said  # it did log
     # The validator's argument is given in clear by this very test; its output is not.
     assert _SECRET not in said.replace(f"echo {_SECRET}; exit 1", "")
-    assert answer["invocation"] == {}
+    # The arguments are not echoed: ansible-core 2.19 says so with an empty entry, 2.21 with none.
+    assert not answer.get("invocation")
 
 
 def test_a_daemon_left_by_an_action_does_not_hold_the_answer_back(host: Host) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -122,6 +123,8 @@ while True:
 
 
 def test_a_node_is_reached_inside_its_own_network(portd: tuple[Path, int]) -> None:
+    if missing := [tool for tool in ("unshare", "ip") if shutil.which(tool) is None]:
+        pytest.skip(f"{' and '.join(missing)} not installed (Debian packages util-linux, iproute2)")
     if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("network namespaces need root")
     pidfile, port = portd

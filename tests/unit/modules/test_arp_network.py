@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,12 +84,12 @@ class Lan:
 def lan() -> Iterator[Lan]:
     if os.geteuid() != 0:
         pytest.skip("network namespaces need root")
+    if shutil.which("ip") is None:
+        pytest.skip("ip is not installed (Debian package iproute2)")
     lan = Lan()
     try:
         lan.build()
         yield lan
-    except FileNotFoundError:
-        pytest.skip("ip(8) of iproute2 is not installed")
     finally:
         lan.remove()
 
