@@ -14,7 +14,7 @@ from pathlib import Path
 from lab import tools
 from lab.errors import LabError
 from lab.faults import VERBS
-from lab.lab import DEFAULT_INVENTORY, Lab, Status
+from lab.lab import Lab, Status
 from lab.progress import say
 
 
@@ -29,8 +29,10 @@ def parser() -> argparse.ArgumentParser:
         return verbs.add_parser(name, help=text, description=text)
 
     def inventory(one: argparse.ArgumentParser) -> None:
-        text = "directory or file (default: inventories/lab)"
-        one.add_argument("-i", "--inventory", type=Path, default=DEFAULT_INVENTORY, help=text)
+        text = (
+            "directory or file; given again, a later one goes over an earlier one (default: inventories/lab)"
+        )
+        one.add_argument("-i", "--inventory", type=Path, action="append", metavar="PATH", help=text)
 
     up = verb("up", "bring the lab to what the inventory wants")
     inventory(up)

@@ -125,17 +125,19 @@ class Topology:
         return "\n".join(lines) + "\n"
 
 
-def load(inventory: Path) -> Topology:
-    """Read the inventory in `inventory` (a directory or a file) with ansible-inventory.
+def load(*inventories: Path) -> Topology:
+    """Read inventories (directories or files) with ansible-inventory: later ones over earlier ones.
 
     Raises:
-        LabError: it is not there, Ansible refuses it, or the lab cannot build it; the message names the host.
+        LabError: one is not there, Ansible refuses it, or the lab cannot build it; it names the host.
 
     """
-    if not inventory.exists():
-        raise LabError(f"there is no inventory {inventory}")
+    for inventory in inventories:
+        if not inventory.exists():
+            raise LabError(f"there is no inventory {inventory}")
     tool = Path(sys.executable).with_name("ansible-inventory")
-    command = [str(tool) if tool.exists() else "ansible-inventory", "-i", str(inventory), "--list"]
+    sources = [word for inventory in inventories for word in ("-i", str(inventory))]
+    command = [str(tool) if tool.exists() else "ansible-inventory", *sources, "--list"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     except OSError as exc:
@@ -144,7 +146,8 @@ def load(inventory: Path) -> Topology:
         ) from exc
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise LabError(f"Ansible cannot read the inventory {inventory}: {' '.join(lines)[:300]}")
+        names = " with ".join(map(str, inventories))
+        raise LabError(f"Ansible cannot read the inventory {names}: {' '.join(lines)[:300]}")
     return topology(json.loads(done.stdout)["_meta"]["hostvars"])
 
 

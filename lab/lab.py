@@ -77,10 +77,11 @@ class Status:
 
 
 class Lab:
-    """The lab of one cache directory, seen through one inventory.
+    """The lab of one cache directory, seen through an inventory.
 
     Args:
-        inventory_path: directory or file of the inventory; the project's inventories/lab by default.
+        inventory_path: directory or file of the inventory, or several: later ones over earlier ones, as with
+            Ansible. The project's inventories/lab by default.
         home: the cache directory; LVS_LAB_HOME by default.
 
     Example:
@@ -91,8 +92,9 @@ class Lab:
 
     """
 
-    def __init__(self, inventory_path: Path | None = None, home: Home | None = None) -> None:
-        self.inventory = inventory_path or DEFAULT_INVENTORY
+    def __init__(self, inventory_path: Path | Sequence[Path] | None = None, home: Home | None = None) -> None:
+        several = [inventory_path] if isinstance(inventory_path, Path) else inventory_path
+        self.inventories: tuple[Path, ...] = tuple(several or [DEFAULT_INVENTORY])
         self.home = home or Home()
         self.keys = Keys(self.home)
         self.faults = Faults(self)
@@ -116,7 +118,7 @@ class Lab:
             LabError: the inventory, a tool, an image, the guest or a node is at fault; it says which.
 
         """
-        topology = inventory.load(self.inventory)
+        topology = inventory.load(*self.inventories)
         with self.home.lock():
             images = self.images()
             built = self.host.ensure(images, topology.images)
@@ -179,7 +181,7 @@ class Lab:
     def build_images(self, names: Iterable[str] | None = None) -> None:
         """Build the images that the inventory needs, or those named, and nothing else."""
         with self.home.lock():
-            wanted = set(names) if names is not None else {"guest", *inventory.load(self.inventory).images}
+            wanted = set(names) if names is not None else {"guest", *inventory.load(*self.inventories).images}
             self.images().ensure(sorted(wanted))
 
     def status(self) -> Status:

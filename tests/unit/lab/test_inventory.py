@@ -24,6 +24,24 @@ def test_the_projects_own_inventory() -> None:
     assert found.images == {"debian13"}
 
 
+SCENARIOS = sorted(path.parent.name for path in PROJECT.glob("molecule/*/molecule.yml"))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_lab_can_build_every_scenario(scenario: str) -> None:
+    found = load(PROJECT / "inventories" / "lab", PROJECT / "molecule" / scenario / "inventory")
+    assert {"lb1", "web1", "client1"} <= {node.name for node in found.nodes}
+
+
+def test_a_later_inventory_goes_over_an_earlier_one(tmp_path: Path) -> None:
+    other = tmp_path / "hosts.yml"
+    other.write_text("all: {hosts: {lb2: {lab_debian: 12}, web9: {lvs_addresses: [192.0.2.29]}}}\n")
+    found = load(PROJECT / "inventories" / "lab", other)
+    assert {node.name for node in found.nodes if node.debian == 12} == {"lb2"}
+    assert found.node("web9").interfaces == {"front": "eth0"}
+    assert found.images == {"debian12", "debian13"}
+
+
 def test_names_resolve_on_every_node() -> None:
     hosts = topology(hostvars(lb1=["192.0.2.11", "198.51.100.11"], web1=["192.0.2.21"])).hosts_file()
     assert hosts.splitlines()[2:] == [
@@ -117,4 +135,4 @@ def test_an_unknown_node_is_told_the_known_ones() -> None:
 
 def test_a_missing_inventory(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="there is no inventory"):
-        load(tmp_path / "none")
+        load(PROJECT / "inventories" / "lab", tmp_path / "none")

@@ -13,7 +13,7 @@ from lab import cli, host, ssh
 from lab.errors import CommandError, LabError
 from lab.home import Home, home_path, write_atomically
 from lab.keys import Keys
-from lab.lab import Lab
+from lab.lab import DEFAULT_INVENTORY, Lab
 from lab.parallel import all_together, together
 from lab.runner import LocalRunner
 
@@ -137,6 +137,24 @@ def test_a_machine_that_cannot_serve_leaves_it_to_the_guest(
     assert isinstance(host.choose(Home(tmp_path), keys, {}), host.GuestHost)
     monkeypatch.setattr(host, "local_problems", list)
     assert isinstance(host.choose(Home(tmp_path), keys, {}), host.LocalHost)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], [DEFAULT_INVENTORY]),
+        (["-i", "a"], [Path("a")]),
+        (["-i", "a", "--inventory=b"], [Path("a"), Path("b")]),
+    ],
+)
+def test_up_takes_inventories_in_their_order(
+    arguments: list[str], expected: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Path, ...]] = []
+    monkeypatch.setenv("LVS_LAB_HOME", str(tmp_path))
+    monkeypatch.setattr(Lab, "up", lambda lab, **_: seen.append(lab.inventories))
+    assert cli.main(["up", *arguments]) == 0
+    assert seen == [tuple(expected)]
 
 
 @pytest.fixture
