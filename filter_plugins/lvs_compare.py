@@ -28,7 +28,7 @@ options:
     required: true
   observations:
     description:
-      - By host, the return value C(observation) of M(lvs_facts), empty for one that gave no answer.
+      - By host, what a task with M(lvs_facts) registered, failed and unreachable ones included.
     type: dict
     required: true
   accept_unreachable:
@@ -66,13 +66,16 @@ def lvs_compare(
     Raises AnsibleFilterError where an observation cannot be read.
     """
     from lvs_model.compare import compare
+    from lvs_model.observation import from_result
     from lvs_model.problems import ModelError
 
     accepted = accept_unreachable or []
     if isinstance(accepted, str):
         accepted = accepted.replace(",", " ").split()
     try:
-        work = compare(json.loads(json.dumps(plan)), json.loads(json.dumps(observations)), accepted)
+        plain = json.loads(json.dumps([plan, observations]))
+        seen = {host: from_result(result) for host, result in plain[1].items()}
+        work = compare(plain[0], seen, accepted)
     except ModelError as error:
         return {"problems": [str(problem) for problem in error.problems]}
     except ValueError as error:

@@ -56,11 +56,13 @@ def lvs_verdict(
     plan: Mapping[str, Any], observations: Mapping[str, Any], probes: Mapping[str, Any]
 ) -> list[dict[str, str]]:
     """Judge; raises AnsibleFilterError where an observation cannot be read."""
+    from lvs_model.observation import from_result
     from lvs_model.verdict import judge
 
     plain = json.loads(json.dumps([plan, observations, probes]))
+    seen = {host: from_result(result) for host, result in plain[1].items()}
     try:
-        return judge(*plain)
+        return judge(plain[0], seen, plain[2])
     except ValueError as error:
         raise AnsibleFilterError(f"an observation cannot be read: {error}") from error
 

@@ -41,6 +41,14 @@ options:
     type: list
     elements: str
     default: []
+  marker:
+    description: Text that managed files contain; RV(observation.files) says which of the files have it.
+    type: str
+  users:
+    description: Users whose number is wanted.
+    type: list
+    elements: str
+    default: []
   arp:
     description:
       - IPv4 addresses to ask for by ARP, all at once. Each is asked for twice, and answers are collected for
@@ -130,7 +138,7 @@ observation:
     files:
       description: Digest and attributes by path; null where nothing is. The digest of a directory is null.
       type: dict
-      sample: {/etc/hosts: {sha256: e3b0…, mode: "0644", owner: root, group: root, size: 0}}
+      sample: {/etc/hosts: {sha256: e3b0…, marked: false, mode: "0644", owner: root, group: root, size: 0}}
     addresses: {type: str, description: JSON text of C(ip -j address).}
     ipvs:
       description:
@@ -138,7 +146,12 @@ observation:
         - C(proc) is the first line of C(/proc/net/ip_vs), C(table) the text of C(ipvsadm -Sn), C(daemons)
           that of C(ipvsadm -ln --daemon), C(conn_tab_bits) the module's parameter.
       type: dict
-    nft: {type: str, description: Always null for now.}
+    users: {type: dict, description: "Number by user, null where there is no such user.", sample: {root: 0}}
+    unfinished:
+      description: Generations whose M(config_set) was interrupted and has not been settled yet.
+      type: list
+      elements: str
+    euid: {type: int, description: "Effective user that read all this; 0 is root.", sample: 0}
     arp:
       description:
         - One entry for each question, in its order, with C(interface), C(address) and C(source). C(macs) has
@@ -172,11 +185,13 @@ _PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     """Read everything that is wanted (the module's arguments) and return the observation."""
     observation: dict[str, Any] = {"schema": SCHEMA, **lvs_host.system(host)}
-    for part in ("packages", "units", "modules", "sysctls", "files"):
+    for part in ("packages", "units", "modules", "sysctls"):
         observation[part] = getattr(lvs_host, part)(host, wanted[part])
+    observation["files"] = lvs_host.files(host, wanted["files"], wanted["marker"])
+    observation["users"] = lvs_host.users(wanted["users"])
+    observation["unfinished"] = lvs_host.unfinished(host)
     observation["addresses"] = host.output(["ip", "-j", "address"])
     observation["ipvs"] = lvs_host.ipvs(host)
-    observation["nft"] = None
     observation["arp"] = lvs_arp.who_has(wanted["arp"])
     observation["keepalived"] = (
         lvs_keepalived.view(host.problems, host.root) if wanted["keepalived"] else None
@@ -195,7 +210,8 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            **dict.fromkeys(("packages", "units", "modules", "sysctls", "files"), names),
+            **dict.fromkeys(("packages", "units", "modules", "sysctls", "files", "users"), names),
+            "marker": {"type": "str"},
             "arp": {"type": "list", "elements": "dict", "default": [], "options": question},
             "keepalived": {"type": "bool", "default": False},
         },

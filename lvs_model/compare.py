@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvs_model.differences import Difference, down_servers, host_differences
+from lvs_model.fitness import away, failed, fitness, left_out, unprepared
 from lvs_model.observation import Observation
-from lvs_model.problems import ModelError, Problem
+from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
 
-# Systems on which the roles are proven: os-release id and version.
-SUPPORTED = {("debian", "12"), ("debian", "13")}
+# Kinds of difference that a host cannot mend by itself, or not in its first step.
+_NOT_ACTED_ON = {"contract", "pending", "health"}
 
 
 def compare(
@@ -21,8 +22,8 @@ def compare(
 ) -> dict[str, Any]:
     """Decide what a deployment has to do.
 
-    ``observations`` gives for every host that was asked what lvs_facts returned, empty where it gave no
-    answer; hosts of the plan that were not asked (``--limit``) are left alone.
+    ``observations`` gives for every host that was asked what observation.from_result made of it; hosts of
+    the plan that were not asked (``--limit``) are left alone.
     ``accept_unreachable`` names unreachable directors without which the operator wants to go on.
 
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``directors`` and
@@ -30,13 +31,20 @@ def compare(
     ``unreachable``, ``summary`` (text for the operator). Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])
-    seen = {host: Observation(host, raw) for host, raw in observations.items() if raw}
+    failures = {host: raw["failed"] for host, raw in observations.items() if "failed" in raw}
+    seen = {host: Observation(host, raw) for host, raw in observations.items() if "schema" in raw}
     unreachable = sorted(host for host, raw in observations.items() if not raw)
     differences = {host: host_differences(plan["hosts"][host], one) for host, one in seen.items()}
+    unready = {host: unprepared(plan, host, differences[host], seen) for host in seen}
     problems = [
-        *_unreachable(plan, unreachable, accepted),
-        *(problem for host in seen for problem in _fitness(plan["hosts"][host], seen[host])),
-        *(problem for host in seen for problem in _unasked(plan, host, differences[host], observations)),
+        *away(plan, unreachable, accepted),
+        *failed(failures),
+        *(problem for host in seen for problem in fitness(plan["hosts"][host], seen[host])),
+        *(
+            problem
+            for host, servers in unready.items()
+            for problem in left_out(host, [name for name in servers if name not in observations])
+        ),
     ]
     if problems:
         raise ModelError(problems)
@@ -54,12 +62,20 @@ def compare(
         ],
         "again": _again(plan, hosts, seen),
         "unreachable": unreachable,
-        "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable))),
+        "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable, unready))),
     }
 
 
 def _is(plan: dict[str, Any], host: str, role: str) -> bool:
     return bool(plan["hosts"][host]["role"] == role)
+
+
+def host_work(planned: dict[str, Any], host: str, raw: dict[str, Any]) -> dict[str, Any]:
+    """What one host needs, as ``hosts`` of compare; ``changes`` is empty where it is as planned."""
+    if "schema" not in raw:
+        why = raw.get("failed", "it is unreachable")
+        return {"changes": [f"it could not be observed: {why}"], "actions": []}
+    return _work(planned, host_differences(planned, Observation(host, raw)))
 
 
 def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, Any]:
@@ -79,6 +95,8 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
             "name": f"Mend the IPVS table: {difference.text}",
             "argv": ["ipvsadm", *difference.fix],
             "force": True,
+            # A check may have done it meanwhile; the gate judges the outcome.
+            "ok": list(range(256)),
         }
         for difference in differences
         if difference.kind == "table"
@@ -96,21 +114,28 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         "changes": [difference.text for difference in differences],
         "install": install,
         "actions": actions,
-        "act": bool(kinds - {"contract", "pending"}),
+        "act": bool(kinds - _NOT_ACTED_ON),
         "contract": contract,
     }
 
 
 def _director_order(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
-    """Directors to change: standby ones first, owners of a VIP last.
-
-    Where nobody owns a VIP yet, in order of preference, so that the preferred one becomes the owner.
-    """
+    """Directors to change, in order; among equals, and where none runs yet, the preferred one first."""
     order: list[str] = []
     for cluster in plan["clusters"].values():
         changed = [host for host in cluster["directors"] if host in hosts and hosts[host]["act"]]
-        order += sorted(changed, key=lambda host: any(map(seen[host].owns, cluster["vips"])))
+        order += sorted(changed, key=lambda host: _turn(plan["hosts"][host], cluster, seen[host]))
     return order
+
+
+def _turn(planned: dict[str, Any], cluster: dict[str, Any], seen: Observation) -> int:
+    """A director's turn: running standby, owner, and last one that does not run.
+
+    The owner must know a new director as its peer before that one starts and listens for adverts.
+    """
+    if any(seen.unit(name).get("ActiveState") != "active" for name in planned["units"]):
+        return 2
+    return int(any(map(seen.owns, [cluster["anchor"], *cluster["vips"]])))
 
 
 def _again(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
@@ -127,94 +152,19 @@ def _again(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observat
     ]
 
 
-def _unreachable(plan: dict[str, Any], unreachable: list[str], accepted: set[str]) -> Iterator[Problem]:
-    for host in unreachable:
-        if _is(plan, host, "director") and host not in accepted:
-            yield Problem(
-                f"host {host}",
-                "this director is unreachable, and nothing has been changed",
-                f"mend it, or accept its absence by name: -e lvs_accept_unreachable={host}",
-            )
-    for name, cluster in plan["clusters"].items():
-        if cluster["directors"] and all(host in unreachable for host in cluster["directors"]):
-            yield Problem(f"cluster {name}", "no director is reachable", "mend one of them first")
-        for service in cluster["services"]:
-            pool = [server["name"] for server in service["real_servers"] if server["weight"] > 0]
-            left = [host for host in pool if host not in unreachable]
-            if len(left) < service["min_servers"]:
-                yield Problem(
-                    f"cluster {name}: service {service['name']}",
-                    f"{len(left)} of {len(pool)} real servers with a weight are reachable, fewer than "
-                    f"min_servers {service['min_servers']}",
-                    "mend them, or lower min_servers",
-                )
-
-
-def _unasked(
+def _notes(
     plan: dict[str, Any],
-    host: str,
-    differences: list[Difference],
-    observations: dict[str, dict[str, Any]],
-) -> Iterator[Problem]:
-    """A director whose services change, while --limit left out real servers that they may go to."""
-    planned = plan["hosts"][host]
-    changed = {difference.detail for difference in differences if difference.kind == "file"}
-    if not changed & set(planned.get("table_files", [])):
-        return
-    pool = {
-        server["name"]
-        for service in plan["clusters"][planned["cluster"]]["services"]
-        for server in service["real_servers"]
-    }
-    left_out = sorted(pool - set(observations))
-    if left_out:
-        yield Problem(
-            f"host {host}",
-            f"its services would change, and these real servers were not looked at: {', '.join(left_out)}",
-            "leave out --limit, or let it name the real servers too",
-        )
-
-
-def _fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
-    """What makes a host unfit for its role, whatever would be installed on it."""
-    path = f"host {seen.host}"
-    if seen.os not in SUPPORTED:
-        known = ", ".join(f"{system} {version}" for system, version in sorted(SUPPORTED))
-        yield Problem(path, f"{' '.join(seen.os)} is not supported", f"use one of: {known}")
-    missing = [name for name in planned["modules"] if seen.module(name) == "missing"]
-    if missing:
-        yield Problem(
-            path,
-            f"its kernel {seen.raw.get('kernel')} lacks {', '.join(missing)}",
-            "boot a kernel with IPVS and these schedulers (Debian: linux-image-amd64 or -cloud-amd64), "
-            "or take another scheduler",
-        )
-    for interface in planned["interfaces"]:
-        if interface not in seen.interfaces:
-            yield Problem(
-                path,
-                f"it has no interface {interface} (it has {', '.join(sorted(seen.interfaces))})",
-                "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
-            )
-    for address, interface in planned["addresses"].items():
-        found = seen.addresses.get(address)
-        if found is None:
-            yield Problem(
-                f"{path}: lvs_addresses",
-                f"{address} is on none of its interfaces",
-                "mend lvs_addresses, or configure the address on the host",
-            )
-        elif interface not in (None, found):
-            yield Problem(
-                f"{path}: lvs_addresses",
-                f"{address} is on {found}, not on {interface}",
-                "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
-            )
-
-
-def _notes(plan: dict[str, Any], seen: dict[str, Observation], unreachable: list[str]) -> Iterator[str]:
+    seen: dict[str, Observation],
+    unreachable: list[str],
+    unready: dict[str, dict[str, list[str]]],
+) -> Iterator[str]:
     for host in unreachable:
         yield f"{host} is unreachable and was skipped"
+    for name, keys in sorted({name: keys for one in unready.values() for name, keys in one.items()}.items()):
+        yield (
+            f"{name} was not prepared for {', '.join(keys)}, and gets requests as soon as its check passes: "
+            "run this again before it is back, or set its lvs_state to disabled"
+        )
     for host, observation in seen.items():
         planned = plan["hosts"][host]
         if planned["role"] == "director":

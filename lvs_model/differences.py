@@ -15,8 +15,9 @@ class Difference:
     """Something on a host that is not as planned.
 
     ``kind`` is what an Action of the plan heals (parts.Action.heals), or ``package`` (of the
-    component ``detail``), ``file`` (at the path ``detail``), ``table`` (mended by ``fix``, arguments of
-    ipvsadm) or ``pending`` (right by itself soon: a check has not had its first result).
+    component ``detail``), ``user`` (named ``detail``), ``file`` (at the path ``detail``), ``transaction``
+    (config_set settles it), ``table`` (mended by ``fix``, arguments of ipvsadm), ``pending`` (right by
+    itself soon: a check has not had its first result) or ``health`` (not the host's own to mend).
     """
 
     kind: str
@@ -28,12 +29,15 @@ class Difference:
 def host_differences(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     """Everything in which a host differs from its plan, in the order in which it would be mended."""
     return [
+        *_unfinished(seen),
         *_packages(planned, seen),
+        *_users(planned, seen),
         *_files(planned, seen),
         *_kernel(planned, seen),
         *_units(planned, seen),
         *_labelled(planned, seen),
         *_table(planned, seen),
+        *_health(planned, seen),
     ]
 
 
@@ -48,6 +52,21 @@ def down_servers(planned: dict[str, Any], seen: Observation) -> dict[str, set[st
         }
         for key, service in planned.get("ipvs", {}).items()
     }
+
+
+def _unfinished(seen: Observation) -> list[Difference]:
+    return [
+        Difference("transaction", f"the change {generation} was interrupted and is not settled yet")
+        for generation in seen.raw.get("unfinished") or []
+    ]
+
+
+def _users(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    return [
+        Difference("user", f"user {name} is missing", name)
+        for name in planned["observe"]["users"]
+        if (seen.raw.get("users") or {}).get(name) is None
+    ]
 
 
 def _packages(planned: dict[str, Any], seen: Observation) -> list[Difference]:
@@ -135,24 +154,47 @@ def planned_table(planned: dict[str, Any]) -> ipvs_table.Table:
 def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     """Differences of the kernel's table that keepalived will not mend by itself.
 
-    A real server that keepalived's checks found dead is missing rightly: that is no difference. One
-    whose checks have no result yet is pending.
+    A real server that keepalived's checks found dead is missing rightly: that is no difference, and being
+    there is one (keepalived removes nothing that it did not add). One whose checks have no result yet is
+    pending, in the table or not.
     """
-    if "ipvs" not in planned or seen.raw["ipvs"].get("table") is None:
+    running = any(seen.unit(name).get("ActiveState") == "active" for name in planned["units"])
+    if "ipvs" not in planned or not running:
         return []
     view = seen.checkers
     if view is None:
-        running = any(seen.unit(name).get("ActiveState") == "active" for name in planned["units"])
-        return [Difference("pending", "keepalived has not told what its checks found")] if running else []
+        return [Difference("pending", "keepalived has not told what its checks found")]
+    if seen.raw["ipvs"].get("table") is None:
+        return [Difference("pending", "the kernel's IPVS table could not be read")]
+    wanted = planned_table(planned)
+    differences = []
+    for key, service in wanted.items():
+        for server in list(service.servers):
+            state = view.get((key, server), {"alive": False, "checked": False})
+            if not state["checked"]:
+                text = f"{key}: real server {server}: its checks have not had a result yet"
+                differences.append(Difference("pending", text))
+                # As it is: whether it belongs there is not known yet.
+                found = seen.table.get(key)
+                if found is None or server not in found.servers:
+                    del service.servers[server]
+            elif not state["alive"]:
+                del service.servers[server]
+    return differences + [
+        Difference("table", entry.text, fix=entry.fix) for entry in ipvs_table.diff(wanted, seen.table)
+    ]
+
+
+def _health(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """Services that a director's checks leave with fewer real servers than their minimum."""
     down = down_servers(planned, seen)
     differences = []
-    for entry in ipvs_table.diff(planned_table(planned), seen.table):
-        if entry.kind == "missing" and entry.server is not None:
-            if entry.server in down[entry.key]:
-                continue
-            if not view.get((entry.key, entry.server), {}).get("alive"):
-                text = f"{entry.text}: its checks have not had a result yet"
-                differences.append(Difference("pending", text))
-                continue
-        differences.append(Difference("table", entry.text, fix=entry.fix))
+    for key, service in planned.get("ipvs", {}).items():
+        serving = {name for name, server in service["servers"].items() if server["weight"] > 0}
+        left = serving - down[key]
+        if len(left) < service["min_servers"]:
+            text = (
+                f"{key}: its checks leave {len(left)} of {len(serving)} real servers, fewer than min_servers"
+            )
+            differences.append(Difference("health", f"{text} {service['min_servers']}"))
     return differences

@@ -173,9 +173,15 @@ class Check(_Strict):
 class Probe(_Strict):
     """How `verify` asks a service from a client, and how it tells the real servers apart."""
 
-    path: Token = Field(default="/", pattern=r"^/")
-    virtual_host: Token | None = None
-    status: Annotated[int, Field(ge=100, le=599), BeforeValidator(_no_bool)] = 200
+    path: Annotated[Token, Field(pattern=r"^/")] | None = Field(
+        default=None, description="Path of the requests. Default: that of an http check, else /."
+    )
+    virtual_host: Token | None = Field(
+        default=None, description="Host header of the requests. Default: that of an http check."
+    )
+    status: Annotated[int, Field(ge=100, le=599), BeforeValidator(_no_bool)] | None = Field(
+        default=None, description="Status of a good answer. Default: that of an http check, else 200."
+    )
     header: Token | None = Field(
         default=None,
         description="Response header in which a real server gives its inventory name. Without it "

@@ -15,6 +15,21 @@ from lvs_model.keepalived_view import parse_checker_dump
 LABEL = "lo:lvs"
 
 
+def from_result(result: dict[str, Any]) -> dict[str, Any]:
+    """What a run of lvs_facts gave: its observation; empty if unreachable; {"failed": why} if it failed.
+
+    ``result`` is what Ansible registers, or an observation itself.
+    """
+    if "schema" in result:
+        return result
+    if "observation" in result:
+        observation: dict[str, Any] = result["observation"]
+        return observation
+    if result.get("unreachable") or not result:
+        return {}
+    return {"failed": str(result.get("msg") or result.get("module_stderr") or "no reason given").strip()}
+
+
 @dataclass
 class Observation:
     """One host as observed; ``raw`` is the return value ``observation`` of lvs_facts."""
@@ -110,6 +125,22 @@ class Observation:
         """Whether keepalived runs but its VRRP process did not answer when it was asked for its state."""
         view = self.raw.get("keepalived") or {}
         return bool(view.get("vrrp")) and not view.get("json")
+
+    @cached_property
+    def vrrp_state(self) -> str | None:
+        """The VRRP instance's state as keepalived's JSON gives it: BACKUP, MASTER, FAULT; None if unknown."""
+        text = (self.raw.get("keepalived") or {}).get("json")
+        try:
+            number = int(json.loads(text)[0]["data"]["state"]) if text else 0
+        except (ValueError, LookupError, TypeError):
+            return None
+        return {1: "BACKUP", 2: "MASTER", 3: "FAULT"}.get(number)
+
+    @property
+    def sync_daemons(self) -> set[str]:
+        """Which IPVS connection sync daemons run: master, backup."""
+        text = self.raw["ipvs"].get("daemons") or ""
+        return {line.split()[0] for line in text.splitlines() if " sync daemon" in line}
 
     def arp(self, address: str) -> set[str] | None:
         """Hardware addresses that answered this host's ARP request for an address; None if it did not ask."""

@@ -70,6 +70,7 @@ class Part:
     sysctls: dict[str, str] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
     validate: list[Validation] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     health: list[Health] = field(default_factory=list)

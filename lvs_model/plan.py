@@ -21,6 +21,7 @@ from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
 from lvs_model.problems import ModelError
 from lvs_model.relations import check_relations, director_priorities
+from lvs_model.render import MANAGED
 from lvs_model.report import plan_lines
 from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s, router_ids
 from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
@@ -57,9 +58,14 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, i
         "directors": order,
         "router_id": ids.router,
         "vips": keepalived.cluster_vips(cluster),
+        "anchor": keepalived.anchor(ids),
         "services": services,
         "failback": cluster.failover.failback,
         "failover_s": _failover_times(cluster, order),
+        # Seconds until an owner is elected where there is none, with a second for jitter.
+        "settle_s": crash_takeover_s(cluster.failover.advert_interval, min(order.values()))[1] + 1,
+        "sync": cluster.connection_sync is not None,
+        # Seconds until every check under a new configuration has had its say.
         "gate_s": max(service.check.first_result_s for service in cluster.services),
     }
     for host in directors:
@@ -110,9 +116,23 @@ def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[s
             for host in inventory.pool(service.pool)
         ],
         "requests": rounds if rounds <= _MOST_REQUESTS else service.probe.requests,
-        "probe": service.probe.model_dump(mode="json"),
-        "check": service.check.type,
+        "probe": {"header": service.probe.header, "request": _request(service)},
         "detection_s": service.check.detection_s,
+    }
+
+
+def _request(service: Service) -> dict[str, Any]:
+    """What a client asks of the service, in the words of lvs_probe: by default what its check asks."""
+    probe, check = service.probe, service.check
+    http = check.type == "http"
+    return {
+        # Only an http answer can name its real server.
+        "protocol": "http" if probe.header or http else "tcp",
+        "path": probe.path or (check.path if http else "/"),
+        "host": probe.virtual_host or (check.virtual_host if http else None),
+        "status": [probe.status or (check.status if http else 200)],
+        "header": probe.header,
+        "identify": "header" if probe.header else "none",
     }
 
 
@@ -131,6 +151,7 @@ def _table(services: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         f"{service['protocol'].upper()} {vip}:{port}": {
             "scheduler": service["scheduler"],
+            "min_servers": service["min_servers"],
             "servers": {
                 f"{server['address']}:{port}": {"weight": server["weight"], "method": service["forwarding"]}
                 for server in service["real_servers"]
@@ -176,13 +197,14 @@ def _host(cluster: Cluster, host: Host, role: str, parts: list[Part]) -> dict[st
         ),
         # The arguments of lvs_facts: all that compare.py will ask about this host.
         "observe": {
-            # python3-apt is what Ansible's apt module needs to predict anything in check mode.
-            "packages": ["python3-apt", *(name for part in parts for name in part.packages)],
+            "packages": [name for part in parts for name in part.packages],
             "units": [unit for part in parts for unit in part.units],
             "modules": merged["modules"],
             "sysctls": list(merged["sysctls"]),
             "files": [file["path"] for file in merged["files"]],
             "keepalived": role == "director",
+            "users": [user for part in parts for user in part.users],
+            "marker": MANAGED,
             "arp": [
                 {"interface": interface, "address": vip, "source": str(source)}
                 for vip in keepalived.cluster_vips(cluster)
@@ -202,7 +224,7 @@ def _add_probes(
     for name in inventory.probes[:1]:
         probe = plan["probes"].setdefault(name, {"requests": []})
         for service in services:
-            options = service["probe"]
+            options = service["probe"]["request"]
             for vip in service["vips"]:
                 for port in service["ports"]:
                     probe["requests"].append(
@@ -210,12 +232,7 @@ def _add_probes(
                             "name": f"{cluster.name}/{service['name']} {vip}:{port}",
                             "address": vip,
                             "port": port,
-                            "protocol": service["check"],
-                            "path": options["path"],
-                            "host": options["virtual_host"],
-                            "status": [options["status"]],
-                            "header": options["header"],
-                            "identify": "header" if options["header"] else "none",
+                            **options,
                             "count": service["requests"],
                             # As fast as a client that does not wait for answers, and bounded when
                             # none comes: all time out together.

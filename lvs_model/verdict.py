@@ -6,17 +6,14 @@ Each finding is ``proven``, ``failed`` or ``unproven``; what one client cannot p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import sqrt
 from typing import Any
 
 from lvs_model.differences import down_servers, host_differences
 from lvs_model.observation import Observation
-from lvs_model.weights import whole_rounds
+from lvs_model.weights import expected_shares, whole_rounds
 
 Finding = dict[str, str]
-
-# How far a server's share of the requests may be off: other clients' requests move the round on
-# between ours. One request more always may be, for a round that others have begun.
-_SPLIT_TOLERANCE = 0.05
 
 
 def judge(
@@ -29,7 +26,7 @@ def judge(
     ``observations`` as for compare.compare; ``probes`` gives by probe host what lvs_probe returned,
     empty where it gave no answer.
     """
-    seen = {host: Observation(host, raw) for host, raw in observations.items() if raw}
+    seen = {host: Observation(host, raw) for host, raw in observations.items() if "schema" in raw}
     findings: list[Finding] = []
     for name, cluster in plan["clusters"].items():
         directors = {host: seen[host] for host in cluster["directors"] if host in seen}
@@ -37,6 +34,7 @@ def judge(
             {"cluster": name, "status": status, "text": text, "line": f"{name}: {status}: {text}"}
             for status, text in (
                 *_owners(cluster, directors),
+                *_standing_by(cluster, directors),
                 *_converged(plan, name, seen),
                 *_arp(plan, cluster, directors, seen),
                 *_requests(plan, name, directors, probes),
@@ -56,16 +54,30 @@ def _owners(cluster: dict[str, Any], directors: dict[str, Observation]) -> Itera
             )
         elif len(owners) != 1:
             yield "failed", f"VIP {vip} has {len(owners)} owners ({', '.join(owners) or 'none'}), not one"
-            for host in owners:
-                if directors[host].vrrp_silent:
-                    yield (
-                        "failed",
-                        f"{host}: keepalived's VRRP process does not answer; restart keepalived there",
-                    )
         elif unseen:
             yield "unproven", f"{owners[0]} owns VIP {vip}; {', '.join(unseen)} was not seen"
         else:
             yield "proven", f"exactly one director owns VIP {vip}: {owners[0]}"
+
+
+def _standing_by(cluster: dict[str, Any], directors: dict[str, Observation]) -> Iterator[tuple[str, str]]:
+    """Whether each director could take over, and what connection sync it runs."""
+    for host, director in directors.items():
+        owner = any(map(director.owns, cluster["vips"]))
+        if director.vrrp_silent:
+            yield "failed", f"{host}: keepalived's VRRP process does not answer; restart keepalived there"
+        elif director.vrrp_state not in {"MASTER", "BACKUP"}:
+            yield (
+                "failed",
+                f"{host}: its VRRP instance is {director.vrrp_state or 'unknown'}: it cannot take over",
+            )
+        wanted = {"master" if owner else "backup"} if cluster["sync"] else set()
+        if director.sync_daemons != wanted:
+            found = ", ".join(sorted(director.sync_daemons)) or "none"
+            words = ", ".join(wanted) or "none"
+            yield "failed", f"{host}: connection sync daemons: {found}, not {words}"
+        elif wanted:
+            yield "proven", f"{host} runs the {', '.join(wanted)} sync daemon"
 
 
 def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> Iterator[tuple[str, str]]:
@@ -189,12 +201,24 @@ def _split(
     title: str, service: dict[str, Any], live: list[dict[str, Any]], result: dict[str, Any]
 ) -> Iterator[tuple[str, str]]:
     total = result["total"]
-    weights = {server["name"]: server["weight"] if service["scheduler"] == "wrr" else 1 for server in live}
-    expected = {name: total * weight / sum(weights.values()) for name, weight in weights.items()}
+    weights = {server["name"]: server["weight"] for server in live}
+    shares = expected_shares(service["scheduler"], weights) or {}
+    expected = {name: float(total * share) for name, share in shares.items()}
     found = {name: result["by_server"].get(name, 0) for name in expected}
     table = ", ".join(f"{name} {found[name]} ({expected[name]:.0f} promised)" for name in expected)
     # A round that servers taken out have left incomplete gives the heaviest first.
     partial = total % whole_rounds(service["scheduler"], weights, 1)
-    allowance = max(1.0, _SPLIT_TOLERANCE * total) + partial
-    right = all(abs(found[name] - expected[name]) <= allowance for name in expected)
+    right = all(
+        abs(found[name] - expected[name]) <= _allowance(total, float(shares[name])) + partial
+        for name in expected
+    )
     yield ("proven" if right else "failed"), f"{title}: the split is {table}"
+
+
+def _allowance(total: int, share: float) -> float:
+    """How many requests a server's part may be off.
+
+    Other clients' requests move the round on between ours, so that at worst ours fall like dice: three
+    standard deviations of a binomial distribution. Alone on the service a client sees it exactly.
+    """
+    return max(1.0, 3 * sqrt(total * share * (1 - share)))

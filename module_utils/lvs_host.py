@@ -84,6 +84,7 @@ def system(host: Host) -> dict[str, Any]:
     )
     uptime = host.word("/proc/uptime")
     return {
+        "euid": os.geteuid(),
         "os_release": host.read("/etc/os-release"),
         "kernel": uname.release,
         "machine": uname.machine,
@@ -185,21 +186,48 @@ def sysctls(host: Host, names: list[str]) -> dict[str, str | None]:
     return {name: host.word(sysctl_path(name)) for name in names}
 
 
-def files(host: Host, paths: list[str]) -> dict[str, dict[str, Any] | None]:
+def users(names: list[str]) -> dict[str, int | None]:
+    """Return each user's number, None where there is no such user."""
+    numbers: dict[str, int | None] = {}
+    for name in names:
+        try:
+            numbers[name] = pwd.getpwnam(name).pw_uid
+        except KeyError:
+            numbers[name] = None
+    return numbers
+
+
+def unfinished(host: Host, state_dir: str = "/var/lib/lvs-toolkit") -> list[str]:
+    """Return the generations whose transaction (config_set) was interrupted and is not settled yet."""
+    folder = host.path(f"{state_dir}/generations")
+    try:
+        generations = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        host.problems.append(f"{folder}: {error.strerror}")
+        return []
+    names = ("journal.open.json", "journal.confirmed.json")
+    return [one for one in generations if any(os.path.exists(f"{folder}/{one}/{name}") for name in names)]
+
+
+def files(host: Host, paths: list[str], marker: str | None = None) -> dict[str, dict[str, Any] | None]:
     """Return each file's digest and attributes, None where nothing is; links are followed.
 
-    ``sha256`` is None for what is no regular file (a directory, a device).
+    ``sha256`` is None for what is no regular file (a directory, a device). ``marked`` tells whether the
+    file contains the marker; without a marker it is false.
     """
-    return {path: _file(host, path) for path in paths}
+    return {path: _file(host, path, (marker or "").encode()) for path in paths}
 
 
-def _file(host: Host, path: str) -> dict[str, Any] | None:
+def _file(host: Host, path: str, marker: bytes) -> dict[str, Any] | None:
     try:
         info = os.stat(host.path(path))
-        digest = None
+        digest, marked = None, False
         if stat.S_ISREG(info.st_mode):
             with open(host.path(path), "rb") as file:
-                digest = hashlib.sha256(file.read()).hexdigest()
+                content = file.read()
+            digest, marked = hashlib.sha256(content).hexdigest(), bool(marker) and marker in content
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -207,6 +235,7 @@ def _file(host: Host, path: str) -> dict[str, Any] | None:
         return None
     return {
         "sha256": digest,
+        "marked": marked,
         "mode": f"{stat.S_IMODE(info.st_mode):04o}",
         "owner": _name(pwd.getpwuid, info.st_uid),
         "group": _name(grp.getgrgid, info.st_gid),

@@ -32,6 +32,15 @@ class Ids:
     sync: int
 
 
+def anchor(ids: Ids) -> str:
+    """The one address in the adverts (docs/decisions/0007).
+
+    RFC 3927 keeps 169.254.255.0/24 free of autoconfigured addresses, and the router id is the cluster's own
+    on its segment.
+    """
+    return f"169.254.255.{ids.router}"
+
+
 def director(
     cluster: Cluster, host: Host, inventory: Inventory, ids: Ids, priorities: dict[str, int]
 ) -> Part:
@@ -47,6 +56,7 @@ def director(
             render(_COMPONENT, _RELEASE, context, mode="0755"),
         ],
         units=[_UNIT],
+        users=["keepalived_script"],
     )
     drop_in = part.path_of("lvs-toolkit.conf")
     part.validate = [
@@ -102,9 +112,7 @@ def _context(
         ],
         "failback": failover.failback,
         "failback_delay": _number(failback_delay_s(cluster)),
-        # docs/decisions/0007. RFC 3927 keeps 169.254.255.0/24 free of autoconfigured addresses, and the
-        # router id is the cluster's own on its segment.
-        "anchor": f"169.254.255.{ids.router}",
+        "anchor": anchor(ids),
         "vips": cluster_vips(cluster),
         "sync": {"interface": host.interface_on(cluster, sync.network), "id": ids.sync} if sync else None,
         "leaving": _LEAVING,

@@ -1,0 +1,68 @@
+"""The filter lvs_host_work: see DOCUMENTATION."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+DOCUMENTATION = r"""
+name: lvs_host_work
+short_description: Compare one host with its part of the plan
+version_added: 0.1.0
+description:
+  - What P(lvs_compare#filter) says of all hosts, for one host that has just been changed.
+positional: host, result
+options:
+  _input:
+    description: The host's part of the plan from P(lvs_plan#filter), C(hosts[host]).
+    type: dict
+    required: true
+  host:
+    description: The host's name.
+    type: str
+    required: true
+  result:
+    description: What a task with M(lvs_facts) registered on the host.
+    type: dict
+    required: true
+author: The LVS cluster toolkit's maintainers
+"""
+
+EXAMPLES = r"""
+- name: Fail unless the host is as planned
+  ansible.builtin.assert:
+    that: (__plan.hosts[inventory_hostname] | lvs_host_work(inventory_hostname, __seen)).changes == []
+"""
+
+RETURN = r"""
+_value:
+  description: C(changes), what differs as text, empty where nothing does; C(actions), what mends it.
+  type: dict
+"""
+
+
+def lvs_host_work(planned: Mapping[str, Any], host: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare one host; raises AnsibleFilterError where its observation cannot be read."""
+    from lvs_model.compare import host_work
+    from lvs_model.observation import from_result
+
+    plain = json.loads(json.dumps([planned, result]))
+    try:
+        return host_work(plain[0], str(host), from_result(plain[1]))
+    except ValueError as error:
+        raise AnsibleFilterError(f"an observation cannot be read: {error}") from error
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters of this file by name."""
+        return {"lvs_host_work": lvs_host_work}

@@ -1,0 +1,138 @@
+"""What forbids a deployment to act: hosts that are away, and hosts that cannot be what they shall be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lvs_model.differences import Difference
+from lvs_model.observation import Observation
+from lvs_model.problems import Problem
+
+# Systems on which the roles are proven: os-release id and version.
+SUPPORTED = {("debian", "12"), ("debian", "13")}
+
+
+def away(plan: dict[str, Any], unreachable: list[str], accepted: set[str]) -> Iterator[Problem]:
+    """Unreachable hosts without which nothing may be changed."""
+    for host in unreachable:
+        if plan["hosts"][host]["role"] == "director" and host not in accepted:
+            yield Problem(
+                f"host {host}",
+                "this director is unreachable, and nothing has been changed",
+                f"mend it, or accept its absence by name: -e lvs_accept_unreachable={host}",
+            )
+    for name, cluster in plan["clusters"].items():
+        if cluster["directors"] and all(host in unreachable for host in cluster["directors"]):
+            yield Problem(f"cluster {name}", "no director is reachable", "mend one of them first")
+        for service in cluster["services"]:
+            pool = [server["name"] for server in service["real_servers"] if server["weight"] > 0]
+            left = [host for host in pool if host not in unreachable]
+            if len(left) < service["min_servers"]:
+                yield Problem(
+                    f"cluster {name}: service {service['name']}",
+                    f"{len(left)} of {len(pool)} real servers with a weight are reachable, fewer than "
+                    f"min_servers {service['min_servers']}",
+                    "mend them, or lower min_servers",
+                )
+
+
+def failed(failures: dict[str, str]) -> Iterator[Problem]:
+    """Hosts that are reachable and could not be observed: nobody may act around them unseen."""
+    for host, why in failures.items():
+        yield Problem(f"host {host}", f"it could not be observed ({why})", "mend that first")
+
+
+def unprepared(
+    plan: dict[str, Any], host: str, differences: list[Difference], seen: dict[str, Observation]
+) -> dict[str, list[str]]:
+    """Real servers that a director would newly check and forward to, although they were not seen.
+
+    By the real server's name the services' keys. The director checks a RIP, and whether the VIP is ready
+    there the check does not tell: requests could go to a server that drops them.
+    """
+    planned = plan["hosts"][host]
+    changed = {difference.detail for difference in differences if difference.kind == "file"}
+    if not changed & set(planned.get("table_files", [])):
+        return {}
+    names = {
+        server["address"]: server["name"]
+        for service in plan["clusters"][planned["cluster"]]["services"]
+        for server in service["real_servers"]
+    }
+    known = seen[host].checkers or {}
+    found: dict[str, list[str]] = {}
+    for key, service in planned["ipvs"].items():
+        for server in service["servers"]:
+            name = names[server.rsplit(":", 1)[0]]
+            if name not in seen and (key, server) not in known:
+                found.setdefault(name, []).append(key)
+    return found
+
+
+def left_out(host: str, servers: list[str]) -> Iterator[Problem]:
+    """Such real servers that --limit has left out."""
+    if servers:
+        yield Problem(
+            f"host {host}",
+            f"its services would change, and these real servers were not looked at: {', '.join(servers)}",
+            "leave out --limit, or let it name the real servers too",
+        )
+
+
+def fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+    """What makes a host unfit for its role, whatever would be installed on it."""
+    path = f"host {seen.host}"
+    if seen.raw.get("euid") != 0:
+        yield Problem(
+            path, "it was observed by a common user", "connect as root, or set ansible_become: true"
+        )
+    if seen.os not in SUPPORTED:
+        known = ", ".join(f"{system} {version}" for system, version in sorted(SUPPORTED))
+        yield Problem(path, f"{' '.join(seen.os)} is not supported", f"use one of: {known}")
+    missing = [name for name in planned["modules"] if seen.module(name) == "missing"]
+    if missing:
+        yield Problem(
+            path,
+            f"its kernel {seen.raw.get('kernel')} lacks {', '.join(missing)}",
+            "boot a kernel with IPVS and these schedulers (Debian: linux-image-amd64 or -cloud-amd64), "
+            "or take another scheduler",
+        )
+    for interface in planned["interfaces"]:
+        if interface not in seen.interfaces:
+            yield Problem(
+                path,
+                f"it has no interface {interface} (it has {', '.join(sorted(seen.interfaces))})",
+                "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
+            )
+    for address, interface in planned["addresses"].items():
+        found = seen.addresses.get(address)
+        if found is None:
+            yield Problem(
+                f"{path}: lvs_addresses",
+                f"{address} is on none of its interfaces",
+                "mend lvs_addresses, or configure the address on the host",
+            )
+        elif interface not in (None, found):
+            yield Problem(
+                f"{path}: lvs_addresses",
+                f"{address} is on {found}, not on {interface}",
+                "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
+            )
+    yield from _adoption(planned, seen)
+
+
+def _adoption(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+    """A keepalived that somebody else has configured: its router id and peers are not ours.
+
+    Reloaded into our configuration while its peer still has the old one, it would own the VIPs beside it.
+    """
+    running = any(seen.unit(name).get("ActiveState") == "active" for name in planned["units"])
+    for path in planned.get("table_files", []):
+        found = seen.raw["files"].get(path)
+        if running and found is not None and not found.get("marked"):
+            yield Problem(
+                f"host {seen.host}",
+                f"keepalived runs with a {path} that is not the toolkit's",
+                "stop keepalived here first (of a pair the standby), deploy, and then take over the other",
+            )
