@@ -81,6 +81,7 @@ class WebServer:
                 time.sleep(3)
                 return
             if mode == "reset":  # a linger of zero closes with RST (socket(7))
+                connection.recv(4096)  # the client is connected for certain, and waits for its answer
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return
             if mode not in ("mute", "banner"):
