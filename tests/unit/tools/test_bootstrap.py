@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from lab import tools
+
 ROOT = Path(__file__).resolve().parents[3]
+
+LISTS = ("tools/requirements.apt", "lab/requirements.apt")
+# The packages and the command that each is known by, as the lists are to name them.
+NEEDED = {"ssh": "openssh-client", "git": "git", "ip": "iproute2", "sysctl": "procps"}
+NEEDED_BY_LAB = {
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+    "setpriv": "util-linux",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "busybox": "busybox-static",
+    "ssh-keygen": "openssh-client",
+}
+# What brings no command, and is known to Debian only.
+NO_COMMAND = {"python3-venv"}
+NO_COMMAND_BY_LAB = {"seabios", "debian-archive-keyring"}
+BASE = NO_COMMAND | set(NEEDED.values())
+ALL = BASE | set(NEEDED_BY_LAB.values()) | NO_COMMAND_BY_LAB
 
 PYTHON = """#!/bin/sh
 # A Python that can make environments: `-c` tells its version, `-m venv` makes one with a copy of itself.
 [ "$1" = -c ] || echo "python $*" >>"$LOG"
 case "$1 $2" in
     "-c "*) echo {version} ;;
-    "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/bin/pip"; chmod +x "$3/bin/pip" ;;
+    "-m venv") [ ! -e "$SLOW" ] || sleep 6
+        mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/bin/pip"; chmod +x "$3/bin/pip" ;;
     "-m pip") [ ! -e "$FAIL_PIP" ] || [ "$3" = --version ] ;;
 esac
 """
@@ -42,10 +63,8 @@ class Machine:
         self.tool_at(self.tree / "tools/bootstrap", script)
         for name in ("requirements.txt", "requirements-dev.txt"):
             (self.tree / name).write_text("one==1\n")
-        (self.tree / "tools/requirements.apt").write_text("# why\nopenssh-client  # ssh: the connection\n")
-        (self.tree / "lab/requirements.apt").write_text(
-            "mmdebstrap   # builds systems\nqemu-system-x86 # qemu: a guest\n"
-        )
+        for name in LISTS:
+            shutil.copy(ROOT / name, self.tree / name)
         # Only these tools of the real machine are seen, so that nothing of it decides.
         for name in (
             "sh",
@@ -62,6 +81,7 @@ class Machine:
             "chmod",
             "dirname",
             "grep",
+            "sleep",
         ):
             found = shutil.which(name)
             assert found
@@ -74,6 +94,7 @@ class Machine:
             "LOG": str(self.log),
             "LISTS_FRESH": str(folder / "fresh"),
             "FAIL_PIP": str(folder / "fail-pip"),
+            "SLOW": str(folder / "slow"),
         }
 
     def tool(self, name: str, text: str) -> None:
@@ -119,7 +140,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_the_first_run_installs_and_the_second_does_nothing(machine: Machine) -> None:
-    machine.packages("openssh-client")
+    machine.packages(*BASE)
     first = machine.run()
     assert first.returncode == 0, first.stderr
     assert "with " + str(machine.bin / "python3.12") + " (3.12.1)" in first.stdout
@@ -129,7 +150,7 @@ def test_the_first_run_installs_and_the_second_does_nothing(machine: Machine) ->
 
 
 def test_changed_requirements_are_installed_into_what_is_there(machine: Machine) -> None:
-    machine.packages("openssh-client")
+    machine.packages(*BASE)
     machine.run()
     machine.done()
     (machine.tree / "requirements.txt").write_text("one==2\n")
@@ -142,7 +163,7 @@ def test_changed_requirements_are_installed_into_what_is_there(machine: Machine)
 
 
 def test_an_interrupted_install_is_begun_anew(machine: Machine, tmp_path: Path) -> None:
-    machine.packages("openssh-client")
+    machine.packages(*BASE)
     (tmp_path / "fail-pip").touch()
     broken = machine.run()
     assert broken.returncode == 1
@@ -154,7 +175,7 @@ def test_an_interrupted_install_is_begun_anew(machine: Machine, tmp_path: Path) 
 
 
 def test_missing_packages_are_installed_and_the_lists_fetched_when_need_be(machine: Machine) -> None:
-    machine.packages("openssh-client", "mmdebstrap")
+    machine.packages(*ALL - {"qemu-system-x86"})
     run = machine.run("--lab")
     calls = [call for call in machine.done() if call.startswith("apt-get")]
     assert any("update" in call for call in calls), run.stdout + run.stderr
@@ -165,29 +186,48 @@ def test_missing_packages_are_installed_and_the_lists_fetched_when_need_be(machi
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ((), ["ssh (Debian package openssh-client)"]),
-        (("--lab",), ["ssh (Debian package openssh-client)", "qemu (Debian package qemu-system-x86)"]),
+        ((), NEEDED),
+        (("--lab",), NEEDED | NEEDED_BY_LAB),
     ],
 )
 def test_without_root_each_missing_tool_is_named_with_its_package(
-    machine: Machine, options: tuple[str, ...], named: list[str]
+    machine: Machine, options: tuple[str, ...], named: dict[str, str]
 ) -> None:
     machine.user(1000)
     run = machine.run(*options)
     assert run.returncode == 1
-    assert [line.strip() for line in run.stderr.splitlines()[1:]] == named
+    expected = [f"{command} (Debian package {package})" for command, package in named.items()]
+    assert [line.strip() for line in run.stderr.splitlines()[1:]] == expected
     assert "install them, or run this as root on Debian" in run.stderr
     assert machine.done() == []
 
 
+def test_without_root_on_debian_a_missing_package_without_a_command_is_named(machine: Machine) -> None:
+    machine.user(1000)
+    machine.tool("dpkg-query", "#!/bin/sh\nexit 1\n")
+    for command in NEEDED | NEEDED_BY_LAB:
+        machine.tool(command, "#!/bin/sh\n")
+    named = {line.strip() for line in machine.run("--lab").stderr.splitlines()[1:]}
+    assert named == {f"Debian package {package}" for package in NO_COMMAND_BY_LAB}
+
+
+def test_a_long_step_says_that_it_lasts_and_leaves_nothing_behind(machine: Machine, tmp_path: Path) -> None:
+    machine.packages(*BASE)
+    (tmp_path / "slow").touch()
+    run = machine.run()
+    assert run.returncode == 0
+    assert run.stdout.count("bootstrap: making .venv: 5 s\n") == 1
+
+
 def test_without_root_nothing_is_needed_where_all_is_there(machine: Machine) -> None:
     machine.user(1000)
-    machine.tool("ssh", "#!/bin/sh\n")
+    for command in NEEDED:
+        machine.tool(command, "#!/bin/sh\n")
     assert machine.run().returncode == 0
 
 
 def test_without_a_usable_python_the_package_is_named(machine: Machine) -> None:
-    machine.packages("openssh-client")
+    machine.packages(*BASE)
     machine.tool("python3.12", "#!/bin/sh\nexit 1\n")
     run = machine.run()
     assert run.returncode == 1
@@ -195,7 +235,7 @@ def test_without_a_usable_python_the_package_is_named(machine: Machine) -> None:
 
 
 def test_a_chosen_python_is_taken_or_refused(machine: Machine) -> None:
-    machine.packages("openssh-client")
+    machine.packages(*BASE)
     machine.environment["PYTHON"] = "/no/such/python"
     run = machine.run()
     assert run.returncode == 1
@@ -211,15 +251,23 @@ def test_an_unknown_option_is_refused(machine: Machine) -> None:
 
 
 def test_the_newest_python_is_taken(machine: Machine) -> None:
-    machine.packages("openssh-client")
+    machine.packages(*BASE)
     for minor in (11, 14):
         machine.tool(f"python3.{minor}", PYTHON.format(version=f"3.{minor}.0"))
     assert "(3.14.0)" in machine.run().stdout
 
 
-def test_the_committed_lists_are_read() -> None:
+@pytest.mark.parametrize("name", LISTS)
+def test_the_committed_lists_have_the_form_that_is_read(name: str) -> None:
+    lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+    assert lines
+    for line in lines:
+        assert re.fullmatch(r"[a-z0-9][a-z0-9.+-]* +# [^ :]+: \S.*", line), f"{name}: {line}"
+
+
+def test_the_lists_have_every_package_that_the_lab_asks_for() -> None:
+    assert set(tools.PACKAGES.values()) <= ALL
+
+
+def test_bootstrap_can_be_executed() -> None:
     assert os.access(ROOT / "tools" / "bootstrap", os.X_OK)
-    for name in ("tools/requirements.apt", "lab/requirements.apt"):
-        lines = [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
-        assert lines
-        assert all("#" in line for line in lines), f"{name}: a package without its reason"
