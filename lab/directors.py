@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from lab.errors import LabError
 from lab.promise import Promise
 from lab.runner import Result
-from lvs_model.ipvs_table import Server, Table, VirtualService, diff, parse_table
+from lvs_model.differences import planned_table
+from lvs_model.ipvs_table import diff, parse_table
 
-__all__ = ["Directors", "Nodes", "planned_table"]
+__all__ = ["Directors", "Nodes"]
 
 
 class Nodes(Protocol):
@@ -55,7 +56,7 @@ class Directors:
             found = self._lab.run(director, ["ipvsadm", "-Sn"], timeout=20, check=False)
             if found.code != 0:
                 return found.stderr.strip()[-100:] or "no IPVS table yet"
-            planned = planned_table(self._promise.tables[director])
+            planned = planned_table({"ipvs": self._promise.tables[director]})
             differences = diff(planned, parse_table(found.stdout))
             owners = self.owners()
         except LabError as exc:
@@ -65,19 +66,3 @@ class Directors:
         if differences:
             return differences[0].text
         return "" if len(owners) == 1 else f"the VIP is on {len(owners)} directors"
-
-
-def planned_table(entries: Mapping[str, Mapping[str, object]]) -> Table:
-    """Make a comparable IPVS table of the plan's plain data."""
-    table: Table = {}
-    for key, entry in entries.items():
-        servers = entry["servers"]
-        assert isinstance(servers, dict)  # noqa: S101  (the plan's own form)
-        table[key] = VirtualService(
-            str(entry["scheduler"]),
-            {
-                address: Server(int(server["weight"]), str(server["method"]))
-                for address, server in servers.items()
-            },
-        )
-    return table

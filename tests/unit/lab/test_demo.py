@@ -12,7 +12,7 @@ import pytest
 
 from lab import demo
 from lab.demo import Demo
-from lab.directors import Directors, planned_table
+from lab.directors import Directors
 from lab.errors import LabError
 from lab.figures import Figures, not_as_promised
 from lab.playbook import HostRecap, PlaybookRun
@@ -219,7 +219,3 @@ def test_what_a_director_lacks(table: str, lacking: str) -> None:
     found = Directors(PretendedLab(tables=[table]), PROMISE).lacking("lb2")
     assert lacking in found
     assert bool(found) is bool(lacking)
-
-
-def test_the_plan_s_table_is_comparable() -> None:
-    assert planned_table(TABLE)["TCP 192.0.2.10:80"].servers["192.0.2.21:80"].weight == 3
