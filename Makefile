@@ -18,7 +18,7 @@ test: lab-tools ## Everything: lint, unit tests, every Molecule scenario on the 
 	@$(RUN_TESTS)
 
 .PHONY: lint
-lint: venv ## ansible-lint (production profile), yamllint, ruff, mypy strict
+lint: venv ## ansible-lint (production profile), yamllint, ruff, mypy strict, shellcheck
 	@$(RUN_TESTS) lint
 
 .PHONY: unit

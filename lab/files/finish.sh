@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154  # root: set by the script that this is appended to
 # Appended to both setup scripts: take away what mmdebstrap puts into a tree while it builds it, as the disk is made
 # before it does so itself, and what it copied from the building machine.
 rm -f "$root/usr/sbin/policy-rc.d" "$root/etc/resolv.conf" "$root"/etc/apt/apt.conf.d/*mmdebstrap

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Run by mmdebstrap with the guest's tree in $1: what a machine that only runs podman does not need.
 set -eu
 root=$1

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Run by mmdebstrap with a node's tree in $1: a bare server, minus what only costs boot time in a container.
 set -eu
 root=$1

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the lab does to its nodes on the podman host, in as few processes as can be: each costs 30 ms when emulated.
 # Called as `sh -s -- BASE VERB ARGUMENT…` with this text on its standard input.
 set -eu

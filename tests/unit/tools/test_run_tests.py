@@ -10,7 +10,9 @@ import pytest
 from lab.live import Outcome
 from tools import run_tests
 from tools.report import Result, clock, judge, summary
-from tools.steps import Step, find_scenarios, plan_steps
+from tools.steps import MYPY_PATHS, SHELL_SCRIPTS, Step, find_scenarios, plan_steps
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -37,6 +39,7 @@ def test_scenarios_are_found_and_the_default_one_comes_first(tree: Path) -> None
                 "ruff",
                 "ruff-format",
                 "mypy",
+                "shellcheck",
                 "yamllint",
                 "ansible-lint",
                 "unit",
@@ -55,6 +58,11 @@ def test_what_is_asked_for_is_planned(
     tree: Path, kinds: list[str], scenarios: list[str], names: list[str]
 ) -> None:
     assert [step.name for step in plan_steps(tree, kinds=kinds, scenarios=scenarios)] == names
+
+
+@pytest.mark.parametrize("pattern", [*MYPY_PATHS, *SHELL_SCRIPTS])
+def test_what_the_linters_are_given_is_there(pattern: str) -> None:
+    assert any(ROOT.glob(pattern))
 
 
 @pytest.mark.parametrize(
