@@ -13,7 +13,7 @@ from typing import Any
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 
-from .pretended import Raw, checker_dump, link, mac, table_text
+from .pretended import Raw, checker_dump, daemons_text, link, mac, state_json, table_text
 
 Hostvars = dict[str, dict[str, Any]]
 Groups = dict[str, list[str]]
@@ -150,6 +150,7 @@ class Site:
         planned = self.plan["hosts"][host]
         return {
             "schema": 1,
+            "euid": 0,
             "os_release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nID=debian\nVERSION_ID="13"\n',
             "kernel": "6.12.48+deb13-amd64",
             "packages": dict.fromkeys(planned["observe"]["packages"], "1.0"),
@@ -162,12 +163,15 @@ class Site:
             "files": {
                 file["path"]: {
                     "sha256": sha256(file["content"].encode()).hexdigest(),
+                    "marked": planned["observe"]["marker"] in file["content"],
                     "mode": file["mode"],
                     "owner": "root",
                     "group": "root",
                 }
                 for file in planned["files"]
             },
+            "users": dict.fromkeys(planned["observe"]["users"], 997),
+            "unfinished": [],
             "addresses": json.dumps(self._links(host)),
             **(self._director(host) if planned["role"] == "director" else _NO_DIRECTOR),
             "problems": [],
@@ -185,7 +189,7 @@ class Site:
         for address, interface in planned["addresses"].items():
             own[interface or planned["interfaces"][0]].append(address)
         if self.owner[planned["cluster"]] == host:
-            own[self._front(host)] += cluster["vips"]
+            own[self._front(host)] += [cluster["anchor"], *cluster["vips"]]
         return [
             link(host, "lo", planned["labelled"], label="lo:lvs"),
             *(link(host, interface, addresses) for interface, addresses in own.items()),
@@ -193,23 +197,27 @@ class Site:
 
     def _director(self, host: str) -> Raw:
         planned = self.plan["hosts"][host]
+        cluster = self.plan["clusters"][planned["cluster"]]
         owner = self.owner[planned["cluster"]]
+        state = "MASTER" if owner == host else "BACKUP"
         macs = [mac(owner, self._front(owner))] if owner and owner != host else []
         return {
             "ipvs": {
                 "proc": "IP Virtual Server version 1.2.1 (size=4096)",
                 "table": table_text(planned["ipvs"]),
-                "daemons": "",
+                "daemons": daemons_text(state) if cluster["sync"] else "",
                 "conn_tab_bits": str(planned["table_bits"]),
             },
             "arp": [{**question, "macs": macs, "skipped": None} for question in planned["observe"]["arp"]],
             "keepalived": {
+                **{"main": 700, "checker": 701, "vrrp": 702},  # process ids
+                "json": state_json(state),
                 "data": checker_dump(
                     {
                         key: dict.fromkeys(service["servers"], (True, True))
                         for key, service in planned["ipvs"].items()
                     }
-                )
+                ),
             },
         }
 

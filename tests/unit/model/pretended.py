@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
@@ -54,6 +55,20 @@ def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:
                 f"   Has run = {'yes' if checked else 'no'}",
             ]
     return "\n".join([*topology, *checkers]) + "\n"
+
+
+def state_json(state: str) -> str:
+    """What keepalived's JSON says of its only VRRP instance: the state's number (vrrp.h)."""
+    return json.dumps([{"data": {"state": {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}[state]}}])
+
+
+def daemons_text(*states: str) -> str:
+    """What `ipvsadm -ln --daemon` prints of the sync daemons that a director in these VRRP states runs."""
+    return "".join(
+        f"{state.lower()} sync daemon (mcast=eth1, syncid=51, maxlen=1472, group=224.0.0.81, port=8848, "
+        "ttl=1)\n"
+        for state in states
+    )
 
 
 def table_text(planned: dict[str, Any], without: Iterable[tuple[str, str]] = ()) -> str:

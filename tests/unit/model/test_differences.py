@@ -1,4 +1,4 @@
-"""One host against its plan: what differs, by kind, and what keepalived will mend by itself."""
+"""One host against its plan: what differs, by kind. The kernel's table: test_differences_table.py."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from lvs_model.differences import Difference, down_servers, host_differences, planned_table
+from lvs_model.differences import Difference, host_differences
 from lvs_model.observation import Observation
 
-from .builders import Case, Site
-from .pretended import Raw, checker_dump, link, table_text
+from .builders import Site
+from .pretended import Raw, link
 
-KEY = "TCP 192.0.2.10:80"
-WEB1, WEB2, WEB3 = (f"192.0.2.{last}:80" for last in (21, 22, 23))
 CONFIGURATION = "/etc/keepalived/keepalived.conf"
 UNIT = "keepalived.service"
 
@@ -132,6 +130,22 @@ def put(*path: str, value: Any) -> Callable[[Raw], None]:  # noqa: ANN401
             f"systemd has not read {UNIT} anew",
             "",
         ),
+        (
+            "lb1",
+            put("users", "keepalived_script", value=None),
+            "user",
+            "user keepalived_script is missing",
+            "keepalived_script",
+        ),
+        # An observation made before there were users in it.
+        ("lb1", put("users", value={}), "user", "user keepalived_script is missing", "keepalived_script"),
+        (
+            "web1",
+            put("unfinished", value=["20261122T153229Z"]),
+            "transaction",
+            "the change 20261122T153229Z was interrupted and is not settled yet",
+            "",
+        ),
     ],
 )
 def test_one_thing_that_differs(
@@ -150,6 +164,8 @@ def test_one_thing_that_differs(
         (("sysctls", "net/ipv4/vs/conntrack"), " 0 "),
         (("units", UNIT, "ActiveState"), "reloading"),
         (("packages", "something-else"), None),
+        (("users", "keepalived_script"), 0),
+        (("files", CONFIGURATION, "marked"), False),  # the digest decides
     ],
 )
 def test_what_looks_different_and_is_right(path: tuple[str, ...], value: object) -> None:
@@ -200,114 +216,3 @@ def test_vips_on_lo(on_lo: dict[str, list[str]], found: list[tuple[str, str]]) -
     site.links("web1", *links, link("web1", "eth0", ["192.0.2.21"]))
 
     assert [(one.kind, one.text) for one in differences(site, "web1")] == found
-
-
-def director(without: list[str], checks: dict[str, tuple[bool, bool]]) -> Site:
-    """A site whose lb1 lacks real servers in its table; its checks found (alive, checked) where not good."""
-    site = Site()
-    planned = site.plan["hosts"]["lb1"]["ipvs"]
-    site.seen["lb1"]["ipvs"]["table"] = table_text(planned, [(KEY, server) for server in without])
-    states = dict.fromkeys((WEB1, WEB2, WEB3), (True, True)) | checks
-    site.seen["lb1"]["keepalived"]["data"] = checker_dump({KEY: states})
-    return site
-
-
-@pytest.mark.parametrize(
-    ("without", "checks", "found"),
-    [
-        # Deleted by hand: keepalived believes that it is there, and will not add it again.
-        ([WEB1], {}, [("table", f"{KEY}: real server {WEB1} is missing")]),
-        # Taken out by its checks: as it must be.
-        ([WEB1], {WEB1: (False, True)}, []),
-        # Not yet checked: it comes by itself.
-        (
-            [WEB1],
-            {WEB1: (False, False)},
-            [("pending", f"{KEY}: real server {WEB1} is missing: its checks have not had a result yet")],
-        ),
-        # Each for itself.
-        (
-            [WEB1, WEB2, WEB3],
-            {WEB2: (False, True), WEB3: (False, False)},
-            [
-                ("table", f"{KEY}: real server {WEB1} is missing"),
-                ("pending", f"{KEY}: real server {WEB3} is missing: its checks have not had a result yet"),
-            ],
-        ),
-    ],
-)
-def test_a_real_server_that_is_missing_in_the_table(
-    without: list[str], checks: dict[str, tuple[bool, bool]], found: list[tuple[str, str]]
-) -> None:
-    assert [(one.kind, one.text) for one in differences(director(without, checks), "lb1")] == found
-
-
-def test_a_dead_server_that_is_still_in_the_table_is_keepaliveds_business() -> None:
-    site = director([], {WEB1: (False, True)})
-
-    assert differences(site, "lb1") == []
-    planned = site.plan["hosts"]["lb1"]
-    assert down_servers(planned, Observation("lb1", site.seen["lb1"])) == {KEY: {WEB1}}
-
-
-@pytest.mark.parametrize("weight", [0, 7])
-def test_a_changed_weight_is_mended_by_ipvsadm(weight: int) -> None:
-    site = Site()
-    table = site.seen["lb1"]["ipvs"]["table"]
-    site.seen["lb1"]["ipvs"]["table"] = table.replace("-w 3", f"-w {weight}")
-
-    (difference,) = differences(site, "lb1")
-
-    assert difference.kind == "table"
-    assert difference.fix == ("-e", "-t", "192.0.2.10:80", "-r", WEB1, "-g", "-w", "3")
-
-
-def test_a_flushed_table_is_mended_entry_by_entry_without_the_dead() -> None:
-    site = director([], {WEB2: (False, True)})
-    site.seen["lb1"]["ipvs"]["table"] = ""
-
-    fixes = [one.fix for one in differences(site, "lb1")]
-
-    assert fixes == [
-        ("-A", "-t", "192.0.2.10:80", "-s", "wrr"),
-        ("-a", "-t", "192.0.2.10:80", "-r", WEB1, "-g", "-w", "3"),
-        ("-a", "-t", "192.0.2.10:80", "-r", WEB3, "-g", "-w", "1"),
-    ]
-
-
-def test_a_foreign_entry_is_removed() -> None:
-    site = Site()
-    site.seen["lb1"]["ipvs"]["table"] += "-A -u 203.0.113.1:53 -s rr\n"
-
-    (difference,) = differences(site, "lb1")
-
-    assert (difference.kind, difference.fix) == ("table", ("-D", "-u", "203.0.113.1:53"))
-
-
-@pytest.mark.parametrize("keepalived", [None, {"data": None}])
-def test_without_keepaliveds_view_the_table_is_not_judged(keepalived: dict[str, Any] | None) -> None:
-    """Which server is rightly missing is for its checks to say."""
-    site = Site()
-    site.seen["lb1"]["ipvs"]["table"] = ""
-    site.seen["lb1"]["keepalived"] = keepalived
-
-    assert differences(site, "lb1") == [
-        Difference("pending", "keepalived has not told what its checks found")
-    ]
-
-
-def test_without_ipvsadm_the_table_is_not_judged() -> None:
-    site = Site()
-    site.seen["lb1"]["packages"]["ipvsadm"] = None
-    site.seen["lb1"]["ipvs"]["table"] = None
-
-    assert [one.kind for one in differences(site, "lb1")] == ["package"]
-
-
-def test_the_planned_table_is_in_the_kernels_terms() -> None:
-    case = Case()
-    case.hostvars["web1"]["lvs_state"] = "drained"
-    plan = case.plan()
-
-    assert planned_table(plan["hosts"]["lb1"])[KEY].servers[WEB1].weight == 0
-    assert planned_table(plan["hosts"]["web1"]) == {}
