@@ -131,6 +131,10 @@ class Guest:
             (self._dir / name).unlink(missing_ok=True)
         return stopped
 
+    def runs(self) -> bool:
+        """Whether there is anything that `stop` would end."""
+        return bool(self._pids())
+
     def _pids(self) -> set[int]:
         """Return the processes that are this directory's QEMU, also when an interrupt has lost the record."""
         return {

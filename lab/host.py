@@ -213,17 +213,52 @@ def local_problems() -> list[str]:
     return problems
 
 
-def choose(home: Home, keys: Keys, environ: Mapping[str, str]) -> Host:
-    """Return the podman host: what LVS_LAB_HOST says, else this machine where it can serve, else the guest.
+def choose(home: Home, keys: Keys, environ: Mapping[str, str], recorded: str = "") -> Host:
+    """Return the podman host: the one at work, whatever has changed since it was chosen, else the wanted one.
+
+    That is what LVS_LAB_HOST says, else this machine where it can serve, else the guest.
+
+    Args:
+        home: the lab's directory.
+        keys: its keys.
+        environ: the environment.
+        recorded: `Host.identity` of the host that the recorded nodes are on; empty when none are recorded.
 
     Raises:
         LabError: LVS_LAB_HOST is neither `local` nor `guest`.
 
     """
+    wanted = _wanted(environ)
+    guest, local = GuestHost(home, keys), LocalHost(home)
+    if guest.guest.runs():
+        return guest
+    # Nodes on this machine outlive their ports' daemon; those in a guest are gone with it.
+    if local.identity() or recorded.startswith("local "):
+        return local
+    if wanted == "local" or (not wanted and not local_problems()):
+        say("podman host: this machine")
+        return local
+    return guest
+
+
+def refuse_another(host: Host, environ: Mapping[str, str]) -> None:
+    """Fail if LVS_LAB_HOST wants another host than the one at work: there is one lab at a time.
+
+    Raises:
+        LabError: it does; take the lab down first.
+
+    """
+    wanted = _wanted(environ)
+    kind = "local" if isinstance(host, LocalHost) else "guest"
+    if wanted not in ("", kind):
+        raise LabError(
+            f"LVS_LAB_HOST={wanted}, but the lab is up with the podman host {kind}",
+            "Take it down first: python -m lab down",
+        )
+
+
+def _wanted(environ: Mapping[str, str]) -> str:
     wanted = environ.get("LVS_LAB_HOST", "")
     if wanted not in ("", "local", "guest"):
         raise LabError(f"LVS_LAB_HOST={wanted} is unknown", "Known ones: local, guest.")
-    if wanted == "local" or (not wanted and not local_problems()):
-        say("podman host: this machine")
-        return LocalHost(home)
-    return GuestHost(home, keys)
+    return wanted

@@ -103,9 +103,9 @@ class Lab:
 
     @property
     def host(self) -> hosts.Host:
-        """The podman host, chosen at first use."""
+        """The podman host, chosen at first use and again after the lab was taken down."""
         if self._host is None:
-            self._host = hosts.choose(self.home, self.keys, os.environ)
+            self._host = hosts.choose(self.home, self.keys, os.environ, self._recorded()[0])
         return self._host
 
     def up(self, *, fresh: bool = False) -> None:
@@ -120,6 +120,7 @@ class Lab:
         """
         topology = inventory.load(*self.inventories)
         with self.home.lock():
+            hosts.refuse_another(self.host, os.environ)
             images = self.images()
             built = self.host.ensure(images, topology.images)
             nodes = self.nodes()
@@ -157,6 +158,7 @@ class Lab:
                 self._remove_nodes()
             stopped = self.host.stop()
             self._forget_all()
+            self._host = None
         return stopped
 
     def nodes_down(self) -> int:
@@ -337,13 +339,16 @@ class Lab:
 
     def _known(self) -> dict[str, Known]:
         """Return the nodes of the host that runs now; a record of an earlier one is not believed."""
+        identity, known = self._recorded()
+        return known if identity and identity == self.host.identity() else {}
+
+    def _recorded(self) -> tuple[str, dict[str, Known]]:
+        """Return the recorded nodes, and the identity of the host that they were made on."""
         try:
             content = json.loads((self.home.path / "nodes.json").read_text(encoding="utf-8"))
-            if content["host"] and content["host"] == self.host.identity():
-                return {name: Known(**node) for name, node in content["nodes"].items()}
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
-        return {}
+            return str(content["host"]), {name: Known(**node) for name, node in content["nodes"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return "", {}
 
     def _forget_all(self) -> None:
         for node in list(self._runners):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,60 @@ def test_a_machine_that_cannot_serve_leaves_it_to_the_guest(
     assert isinstance(host.choose(Home(tmp_path), keys, {}), host.GuestHost)
     monkeypatch.setattr(host, "local_problems", list)
     assert isinstance(host.choose(Home(tmp_path), keys, {}), host.LocalHost)
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[..., int]]:
+    """Start a process that only looks like another by its command line; returns its id."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> int:
+        command = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", *words]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE))
+        assert started[-1].stdout is not None
+        started[-1].stdout.readline()
+        return started[-1].pid
+
+    yield start
+    for one in started:
+        one.kill()
+        one.wait()
+
+
+def test_a_running_guest_decides_before_the_choice_is_made_anew(
+    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, process: Callable[..., int]
+) -> None:
+    monkeypatch.setattr(host, "local_problems", list)  # podman has been installed since
+    home = Home(tmp_path)
+    process("-pidfile", str(home.dir("guest") / "pid"))
+    assert isinstance(host.choose(home, keys, {}), host.GuestHost)
+    found = host.choose(home, keys, {"LVS_LAB_HOST": "local"})
+    assert isinstance(found, host.GuestHost)
+    host.refuse_another(found, {"LVS_LAB_HOST": "guest"})
+    host.refuse_another(found, {})
+    problem = r"LVS_LAB_HOST=local, but the lab is up with the podman host guest\. Take it down first"
+    with pytest.raises(LabError, match=problem):
+        host.refuse_another(found, {"LVS_LAB_HOST": "local"})
+
+
+def test_ports_or_nodes_on_this_machine_decide_too(
+    tmp_path: Path, keys: Keys, process: Callable[..., int]
+) -> None:
+    home = Home(tmp_path)
+    wish = {"LVS_LAB_HOST": "guest"}
+    assert isinstance(host.choose(home, keys, wish, "local 20000"), host.LocalHost)  # their daemon has died
+    assert isinstance(host.choose(home, keys, wish, "guest 4711"), host.GuestHost)
+    pid = process("/a/clone/lab/files/portd.py")
+    (home.dir("local") / "portd").write_text(f"{pid} 20000\n")
+    assert isinstance(host.choose(home, keys, wish), host.LocalHost)
+
+
+def test_the_lab_knows_where_its_nodes_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LVS_LAB_HOST", "guest")
+    (tmp_path / "nodes.json").write_text('{"host": "local 20000", "nodes": {}}')
+    assert isinstance(Lab(home=Home(tmp_path)).host, host.LocalHost)
+    (tmp_path / "nodes.json").write_text("half a rec")
+    assert isinstance(Lab(home=Home(tmp_path)).host, host.GuestHost)
 
 
 @pytest.mark.parametrize(
