@@ -64,6 +64,48 @@ def test_of_three_directors_the_owner_is_last_and_the_others_in_order_of_prefere
     assert work(site)["directors"] == ["lb1", "lb3", "lb2"]
 
 
+STOPPED = {"ActiveState": "inactive", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+
+
+@pytest.mark.parametrize(
+    ("owner", "stopped", "order"),
+    [
+        # The owner must know a new peer before that one starts and listens for adverts.
+        ("lb1", ["lb2"], ["lb3", "lb1", "lb2"]),
+        ("lb3", ["lb1"], ["lb2", "lb3", "lb1"]),
+        ("lb2", ["lb1", "lb3"], ["lb2", "lb1", "lb3"]),
+        # Left behind by a crash: it has the VIP and does not run.
+        ("lb1", ["lb1"], ["lb2", "lb3", "lb1"]),
+        # Nobody runs: in order of preference, so that the preferred one becomes the owner.
+        (None, ["lb1", "lb2", "lb3"], ["lb1", "lb2", "lb3"]),
+        ("lb1", ["lb1", "lb2", "lb3"], ["lb1", "lb2", "lb3"]),
+    ],
+)
+def test_directors_that_do_not_run_come_behind_the_owner(
+    owner: str | None, stopped: list[str], order: list[str]
+) -> None:
+    case = Case()
+    case.add_host("lb3", "edge_directors", "edge", lvs_addresses=["192.0.2.13", "198.51.100.13"])
+    site = Site(case.plan())
+    site.owner["edge"] = owner
+    site.look()
+    changed(site, "lb1", "lb2", "lb3")
+    for host in stopped:
+        site.seen[host]["units"]["keepalived.service"] = STOPPED
+
+    assert work(site)["directors"] == order
+
+
+def test_the_anchor_alone_makes_an_owner() -> None:
+    """Its VIPs were deleted by hand: it sends adverts all the same."""
+    site = Site()
+    anchor = site.plan["clusters"]["edge"]["anchor"]
+    site.links("lb1", link("lb1", "eth0", ["192.0.2.11", anchor]), link("lb1", "eth1", ["198.51.100.11"]))
+    changed(site, "lb1", "lb2")
+
+    assert work(site)["directors"] == ["lb2", "lb1"]
+
+
 def test_any_vip_makes_an_owner() -> None:
     case = Case()
     case.service["vips"] = ["192.0.2.10", "192.0.2.20"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from .builders import Site
+from lvs_model.compare import host_work
+
+from .builders import Case, Site
 from .compared import KEEPALIVED_CONF, KERNELS, KEY, SYSCTLS, forced, work
+from .judged import checks
 from .pretended import checker_dump, table_text
 
 
@@ -45,6 +48,8 @@ from .pretended import checker_dump, table_text
             ["systemctl reload-or-restart lvs-real-server.service"],
         ),
         ("lb1", ("packages", "keepalived"), None, []),
+        ("lb1", ("users", "keepalived_script"), None, []),  # its role's tasks make it
+        ("web1", ("unfinished",), ["20261122T153229Z"], []),  # config_set settles it before all else
         ("lb1", ("files", KEEPALIVED_CONF), None, []),  # config_set's changed file triggers its actions
     ],
 )
@@ -96,6 +101,36 @@ def test_table_drift_is_mended_by_ipvsadm() -> None:
     assert work(site)["directors"] == ["lb1"]
 
 
+def test_a_mend_that_a_check_has_done_meanwhile_is_no_failure() -> None:
+    """Ipvsadm ends with 255 where the entry is there, or gone, already; the gate judges the outcome."""
+    actions = work(lb1_without(dead=False, checked=True))["hosts"]["lb1"]["actions"]
+
+    (mend,) = [action for action in actions if action["argv"][0] == "ipvsadm"]
+    assert mend["ok"] == list(range(256))
+    assert [action for action in actions if "ok" in action] == [mend]
+
+
+def test_a_dead_server_in_the_table_is_taken_out() -> None:
+    site = lb1_without(dead=True, checked=True)
+    site.seen["lb1"]["ipvs"]["table"] = site.seen["lb2"]["ipvs"]["table"]
+
+    assert forced(site, "lb1") == ["ipvsadm -d -t 192.0.2.10:80 -r 192.0.2.21:80"]
+
+
+def test_too_few_live_servers_are_told_and_not_acted_on() -> None:
+    case = Case()
+    case.service["min_servers"] = 3
+    site = Site(case.plan())
+    checks(site, {"192.0.2.21:80": (False, True)}, "lb1")
+
+    found = work(site)
+
+    assert found["hosts"]["lb1"]["changes"] == [
+        f"{KEY}: its checks leave 2 of 3 real servers, fewer than min_servers 3"
+    ]
+    assert (found["hosts"]["lb1"]["act"], found["directors"], forced(site, "lb1")) == (False, [], [])
+
+
 def test_a_server_that_is_dead_is_a_note_and_no_work() -> None:
     found = work(lb1_without(dead=True, checked=True))
 
@@ -129,3 +164,29 @@ def test_table_drift_beside_a_changed_file(path: str, mended: bool) -> None:
     site.seen["lb1"]["files"][path] = None
 
     assert ("ipvsadm" in " ".join(forced(site, "lb1"))) is mended
+
+
+# One host, looked at again after its change.
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [({}, "it is unreachable"), ({"failed": "No space left on device"}, "No space left on device")],
+)
+def test_a_host_that_cannot_be_seen_is_not_as_planned(raw: dict[str, object], why: str) -> None:
+    planned = Site().plan["hosts"]["lb1"]
+
+    assert host_work(planned, "lb1", raw) == {
+        "changes": [f"it could not be observed: {why}"],
+        "actions": [],
+    }
+
+
+def test_one_hosts_work_is_its_part_of_all_hosts_work() -> None:
+    site = lb1_without(dead=False, checked=True)
+
+    found = host_work(site.plan["hosts"]["lb1"], "lb1", site.seen["lb1"])
+
+    assert found == work(site)["hosts"]["lb1"]
+    assert found["changes"] == [f"{KEY}: real server 192.0.2.21:80 is missing"]
+    assert host_work(site.plan["hosts"]["lb2"], "lb2", site.seen["lb2"])["changes"] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .builders import Case, Site
-from .compared import KEEPALIVED_CONF, SYSCTLS, changed, problems, work
+from .compared import KEEPALIVED_CONF, changed, problems, work
 from .pretended import link
 
 UNREACHABLE = (
@@ -78,6 +78,67 @@ def test_a_pool_keeps_its_minimum(
             f"cluster edge: service www: {left} real servers with a weight are reachable, fewer than "
             f"min_servers {minimum}: mend them, or lower min_servers"
         ]
+
+
+@pytest.mark.parametrize("host", ["lb2", "web1"])
+def test_a_host_that_failed_to_be_observed_is_refused_and_never_accepted_by_name(host: str) -> None:
+    """It is reachable, and whoever acts around it does not know what it does."""
+    site = Site()
+    site.seen[host] = {"failed": "No space left on device"}
+    changed(site, "lb1")
+
+    refused = [f"host {host}: it could not be observed (No space left on device): mend that first"]
+    assert problems(site) == problems(site, host) == refused
+
+
+@pytest.mark.parametrize("euid", [1000, None])
+def test_what_a_common_user_saw_is_refused(euid: int | None) -> None:
+    site = Site()
+    site.seen["web1"]["euid"] = euid
+
+    assert problems(site) == [
+        "host web1: it was observed by a common user: connect as root, or set ansible_become: true"
+    ]
+
+
+FOREIGN = (
+    f"host lb1: keepalived runs with a {KEEPALIVED_CONF} that is not the toolkit's: stop keepalived here "
+    "first (of a pair the standby), deploy, and then take over the other"
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "file", "refused"),
+    [
+        ("active", {"marked": False}, [FOREIGN]),
+        # Ours, changed by hand: mended as usual.
+        ("active", {"sha256": "0" * 64}, []),
+        # Nobody runs with it: it is replaced.
+        ("inactive", {"marked": False}, []),
+        ("active", None, []),
+    ],
+)
+def test_a_keepalived_that_runs_with_a_foreign_configuration_is_refused(
+    state: str, file: dict[str, object] | None, refused: list[str]
+) -> None:
+    site = Site()
+    site.seen["lb1"]["units"]["keepalived.service"]["ActiveState"] = state
+    files = site.seen["lb1"]["files"]
+    files[KEEPALIVED_CONF] = None if file is None else files[KEEPALIVED_CONF] | file
+
+    if refused:
+        assert problems(site) == refused
+    else:
+        assert work(site)["directors"] == ["lb1"]
+
+
+def test_other_files_need_no_marker() -> None:
+    site = Site()
+    for host in ("lb1", "web1"):
+        for path in set(site.seen[host]["files"]) - {KEEPALIVED_CONF}:
+            site.seen[host]["files"][path]["marked"] = False
+
+    assert work(site)["hosts"] == {}
 
 
 @pytest.mark.parametrize(
@@ -168,22 +229,3 @@ def test_everything_that_forbids_to_act_is_said_at_once() -> None:
         "host web2",
         "host web3",
     ]
-
-
-def test_a_limit_must_not_hide_the_real_servers_of_services_that_change() -> None:
-    site = Site()
-    site.seen["lb1"]["files"][KEEPALIVED_CONF] = None
-    del site.seen["web2"]
-
-    assert problems(site) == [
-        "host lb1: its services would change, and these real servers were not looked at: web2: leave out "
-        "--limit, or let it name the real servers too"
-    ]
-
-
-def test_a_limit_may_hide_them_where_no_service_changes() -> None:
-    site = Site()
-    site.seen["lb1"]["files"][SYSCTLS] = None
-    del site.seen["web2"]
-
-    assert work(site)["directors"] == ["lb1"]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lvs_model.ipvs_table import Server, VirtualService
-from lvs_model.observation import Observation
+from lvs_model.observation import Observation, from_result
 
-from .pretended import checker_dump
+from .pretended import checker_dump, daemons_text, state_json
 
 
 def observation(**raw: Any) -> Observation:  # noqa: ANN401
@@ -137,3 +137,61 @@ def test_what_was_not_asked_is_not_an_empty_answer(
     answers: list[dict[str, Any]] | None, found: set[str] | None
 ) -> None:
     assert observation(arp=answers).arp("192.0.2.10") == found
+
+
+SEEN = {"schema": 1, "kernel": "6.12"}
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        ({"changed": False, "observation": SEEN}, SEEN),
+        (SEEN, SEEN),
+        # Looked at again and again, and never as planned: it has been seen all the same.
+        ({"failed": True, "attempts": 5, "observation": SEEN}, SEEN),
+        ({"unreachable": True, "changed": False, "msg": "Failed to connect"}, {}),
+        ({}, {}),
+        ({"failed": True, "msg": "No space left on device\n"}, {"failed": "No space left on device"}),
+        ({"failed": True, "msg": "", "module_stderr": "sudo: a password"}, {"failed": "sudo: a password"}),
+        ({"failed": True}, {"failed": "no reason given"}),
+    ],
+)
+def test_what_ansible_registers_becomes_an_observation(result: dict[str, Any], found: dict[str, Any]) -> None:
+    assert from_result(result) == found
+
+
+@pytest.mark.parametrize(
+    ("keepalived", "state", "silent"),
+    [
+        ({"vrrp": 702, "json": state_json("BACKUP")}, "BACKUP", False),
+        ({"vrrp": 702, "json": state_json("MASTER")}, "MASTER", False),
+        ({"vrrp": 702, "json": state_json("FAULT")}, "FAULT", False),
+        ({"vrrp": 702, "json": state_json("INIT")}, None, False),
+        ({"vrrp": 702, "json": None}, None, True),  # it did not answer
+        ({"vrrp": None, "json": None}, None, False),  # it does not run
+        (None, None, False),
+        ({"vrrp": 702, "json": '[{"data": {"sta'}, None, False),  # cut off
+        ({"vrrp": 702, "json": "[]"}, None, False),  # no instance
+        ({"vrrp": 702, "json": '[{"data": {"state": null}}]'}, None, False),
+    ],
+)
+def test_the_state_of_the_vrrp_instance(
+    keepalived: dict[str, Any] | None, state: str | None, silent: bool
+) -> None:
+    seen = observation(keepalived=keepalived)
+
+    assert (seen.vrrp_state, seen.vrrp_silent) == (state, silent)
+
+
+@pytest.mark.parametrize(
+    ("text", "daemons"),
+    [
+        (daemons_text("MASTER"), {"master"}),
+        (daemons_text("BACKUP"), {"backup"}),
+        (daemons_text("MASTER", "BACKUP"), {"master", "backup"}),
+        ("", set()),
+        (None, set()),
+    ],
+)
+def test_which_sync_daemons_run(text: str | None, daemons: set[str]) -> None:
+    assert observation(ipvs={"daemons": text}).sync_daemons == daemons
