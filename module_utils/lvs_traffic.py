@@ -17,6 +17,7 @@ import argparse
 import errno
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -31,6 +32,8 @@ DEFAULT_HEADER = "X-Real-Server"
 KEEP_BYTES = 65536
 #: No time in a schedule is longer (seconds); it keeps the run bounded.
 LONGEST = 7 * 86400.0
+#: What a request fails with when no socket can be made for it: this machine's fault, not the service's.
+NO_DESCRIPTORS = "this probe host ran out of file descriptors"
 #: Longest sleep in the loop (seconds), so that a stop request is seen soon.
 STOP_POLL = 0.25
 
@@ -201,6 +204,19 @@ class _Answer:
         return None
 
 
+def raise_descriptor_limit() -> None:
+    """Let this process have as many connections at once as it may: its soft limit rises to the hard one.
+
+    Each request under way is one descriptor, and the usual soft limit is 1024 (RLIMIT_NOFILE, getrlimit(2)).
+    Where that is refused, the limit stays as it was.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        return
+
+
 def _http_request(target: Target) -> bytes:
     """Write the request. HTTP/1.0, so that the answer is never chunked; Host as virtual hosts need it."""
     default = f"[{target.address}]" if ":" in target.address else target.address
@@ -231,7 +247,9 @@ class _Running:
         try:
             sock = socket.socket(_family(self.target.address) or socket.AF_INET, socket.SOCK_STREAM)
         except OSError as error:
-            self.finish(f"socket: {error.strerror}")
+            # open(2): the process's own limit, and the machine's. The service has no part in either.
+            local = error.errno in (errno.EMFILE, errno.ENFILE)
+            self.finish(NO_DESCRIPTORS if local else f"socket: {error.strerror}")
             return None
         sock.setblocking(False)
         code = sock.connect_ex((self.target.address, self.target.port))
