@@ -10,9 +10,9 @@ description:
   - Sends requests to all given services side by side, each over a TCP connection of its own, and counts the
     answers by real server. Optionally asks by ARP who owns an address.
   - A request that fails is a result, not a failure of the module.
-  - Each request under way takes a file descriptor. The module raises its soft limit to the hard one. A request
-    that finds none left fails with C(this probe host ran out of file descriptors), which says nothing of the
-    service.
+  - Each request under way takes a file descriptor, and the module raises its soft limit to the hard one.
+    A request that finds none left fails with C(this probe host ran out of file descriptors), which says
+    nothing of the service.
   - Runs on a host of the C(probes) group; a director or a real server sees another cluster than a client.
   - Changes nothing, so it runs in check mode too.
 author: The LVS cluster toolkit
