@@ -5,7 +5,7 @@ from __future__ import annotations
 from lvs_model.verdict import judge
 
 from .builders import Site
-from .pretended import Raw, answers, checker_dump, table_text
+from .pretended import Raw, answers, checker_dump, daemons_text, state_json, table_text
 
 VIP = "192.0.2.10"
 KEY = f"TCP {VIP}:80"
@@ -30,3 +30,9 @@ def checks(site: Site, states: dict[str, tuple[bool, bool]], *hosts: str, key: s
         gone = [(key, server) for server, (alive, _) in states.items() if not alive]
         site.seen[host]["keepalived"]["data"] = checker_dump(dump)
         site.seen[host]["ipvs"]["table"] = table_text(planned, gone)
+
+
+def stands(site: Site, host: str, state: str, daemons: str | None = None) -> None:
+    """Let a director's VRRP instance be in a state, and run its sync daemon, or that of another state."""
+    site.seen[host]["keepalived"]["json"] = state_json(state)
+    site.seen[host]["ipvs"]["daemons"] = daemons_text(*[daemons or state])

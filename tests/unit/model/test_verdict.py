@@ -7,14 +7,16 @@ import pytest
 from lvs_model.verdict import judge
 
 from .builders import Case, Site
-from .judged import KEY, TITLE, VIP, checks, findings
-from .pretended import answers, link, mac
+from .judged import KEY, TITLE, VIP, checks, findings, stands
+from .pretended import Raw, answers, link, mac
 
 
 def test_a_cluster_as_promised_is_proven() -> None:
     assert findings(Site()) == {
         "proven": [
             f"exactly one director owns VIP {VIP}: lb1",
+            "lb1 runs the master sync daemon",
+            "lb2 runs the backup sync daemon",
             "lb1's kernel table equals the plan",
             "lb2's kernel table equals the plan",
             "web1 is as planned",
@@ -42,6 +44,7 @@ def owns(site: Site, *hosts: str) -> None:
             link(host, "eth0", [f"192.0.2.{number}", *vips]),
             link(host, "eth1", [f"198.51.100.{number}"]),
         )
+        stands(site, host, "MASTER" if vips else "BACKUP")
 
 
 @pytest.mark.parametrize(
@@ -119,9 +122,10 @@ def test_a_vip_that_should_be_gone_may_stay_for_a_director_that_was_not_seen(lb2
     assert (found["failed"] == []) is (lb2 == "away")
 
 
-def test_a_host_that_was_not_seen_is_unproven() -> None:
+@pytest.mark.parametrize("raw", [{}, {"failed": "No space left on device"}])
+def test_a_host_that_was_not_seen_is_unproven(raw: Raw) -> None:
     site = Site()
-    site.seen["web2"] = {}
+    site.seen["web2"] = raw
 
     assert findings(site)["unproven"] == ["web2 was not seen"]
 
@@ -223,4 +227,4 @@ def test_each_cluster_is_judged_for_itself() -> None:
     found = judge(site.plan, site.seen, answers(site.plan))
 
     assert {one["cluster"] for one in found if one["status"] == "failed"} == {"two"}
-    assert len([one for one in found if one["cluster"] == "edge"]) == 9
+    assert len([one for one in found if one["cluster"] == "edge"]) == 11

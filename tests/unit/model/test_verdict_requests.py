@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .builders import Case, Site
-from .judged import TITLE, VIP, checks, findings
+from .judged import KEY, TITLE, VIP, checks, findings
 from .pretended import Raw, answers
 
 
@@ -49,10 +49,13 @@ PROMISED = {"web1": 30, "web2": 20, "web3": 10}
 @pytest.mark.parametrize(
     ("by_server", "status"),
     [
-        # 5 % of 60 requests, for other clients that move the round on between ours.
-        ({"web1": 33, "web2": 18, "web3": 9}, "proven"),
-        ({"web1": 34, "web2": 17, "web3": 9}, "failed"),
-        ({"web1": 26, "web2": 23, "web3": 11}, "failed"),
+        # Three standard deviations, sqrt(60 p (1 - p)): 11.6, 11.0 and 8.7 requests.
+        ({"web1": 41, "web2": 12, "web3": 7}, "proven"),
+        ({"web1": 42, "web2": 12, "web3": 6}, "failed"),
+        ({"web1": 20, "web2": 30, "web3": 10}, "proven"),
+        ({"web1": 19, "web2": 31, "web3": 10}, "failed"),
+        ({"web1": 33, "web2": 25, "web3": 2}, "proven"),
+        ({"web1": 34, "web2": 25, "web3": 1}, "failed"),
         ({"web1": 20, "web2": 20, "web3": 20}, "failed"),
     ],
 )
@@ -89,6 +92,26 @@ def test_rr_promises_the_same_to_all() -> None:
         f"{TITLE}: the split is web1 20 (20 promised), web2 20 (20 promised), web3 20 (20 promised)"
         in (found["proven"])
     )
+
+
+@pytest.mark.parametrize(
+    ("by_server", "status"),
+    [
+        # The longer one asks, the nearer a split must come to what is promised: 36 of 600, not 10 %.
+        ({"web1": 300, "web2": 200, "web3": 100}, "proven"),
+        ({"web1": 336, "web2": 182, "web3": 82}, "proven"),
+        ({"web1": 337, "web2": 182, "web3": 81}, "failed"),
+    ],
+)
+def test_more_requests_prove_a_split_closer(by_server: dict[str, int], status: str) -> None:
+    case = Case()
+    case.service["probe"]["requests"] = 600
+    site = Site(case.plan())
+
+    split = [
+        text for text in findings(site, answers(site.plan, www=by_server))[status] if "the split is" in text
+    ]
+    assert len(split) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,7 +158,19 @@ def test_what_one_client_cannot_prove_is_said(scheduler: str, probe: dict[str, s
 
 @pytest.mark.parametrize(
     ("minimum", "failed"),
-    [(2, []), (3, [f"{TITLE}: 2 real servers serve, fewer than min_servers"])],
+    [
+        (2, []),
+        (
+            3,
+            [
+                *(
+                    f"{host}: {KEY}: its checks leave 2 of 3 real servers, fewer than min_servers 3"
+                    for host in ("lb1", "lb2")
+                ),
+                f"{TITLE}: 2 real servers serve, fewer than min_servers",
+            ],
+        ),
+    ],
 )
 def test_a_pool_below_its_minimum_is_a_failure(minimum: int, failed: list[str]) -> None:
     case = Case()
