@@ -14,8 +14,9 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from filter_plugins.lvs_compare import lvs_compare
+from filter_plugins.lvs_host_work import lvs_host_work
 from filter_plugins.lvs_verdict import lvs_verdict
-from lvs_model.compare import compare
+from lvs_model.compare import compare, host_work
 from lvs_model.plan import compile_plan
 from lvs_model.verdict import judge
 from tests.unit.model.builders import Case, Site
@@ -79,12 +80,18 @@ PLAYBOOK = """
           plan: "{{ __plan }}"
           work: "{{ __plan | lvs_compare(observations) }}"
           gone: "{{ __plan | lvs_compare(__without) }}"
+          failed: "{{ __plan | lvs_compare(__broken, 'lb2') }}"
+          host: "{{ __plan.hosts.lb2 | lvs_host_work('lb2', observations.lb2) }}"
+          hosts:
+            lost: "{{ (__plan.hosts.lb2 | lvs_host_work('lb2', __without.lb2)).changes }}"
+            failed: "{{ (__plan.hosts.lb2 | lvs_host_work('lb2', __broken.lb2)).changes }}"
           accepted: "{{ (__plan | lvs_compare(__without, 'lb2, lb9')).unreachable }}"
           listed: "{{ (__plan | lvs_compare(__without, ['lb2'])).unreachable }}"
           findings: "{{ __plan | lvs_verdict(observations, probes) }}"
       run_once: true
       vars:
-        __without: "{{ observations | combine({'lb2': {}}) }}"
+        __without: "{{ observations | combine({'lb2': {'unreachable': true, 'msg': 'no route'}}) }}"
+        __broken: "{{ observations | combine({'lb2': {'failed': true, 'msg': 'No space left'}}) }}"
     - ansible.builtin.copy:
         content: "{{ __told | to_json }}"
         dest: "{{ told }}"
@@ -115,6 +122,15 @@ def site() -> Site:
     return site
 
 
+def registered(site: Site) -> dict[str, Any]:
+    """What the task with lvs_facts registers; lb2 was looked at until the task gave up, and failed."""
+    results: dict[str, Any] = {
+        host: {"changed": False, "failed": False, "observation": raw} for host, raw in site.seen.items()
+    }
+    results["lb2"] |= {"failed": True, "attempts": 5}
+    return results
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory, site: Site) -> dict[str, Any]:
     """What the filters returned inside a playbook."""
@@ -122,7 +138,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, site: Site) -> dict[str, Any]
     (folder / "hosts.yml").write_text(INVENTORY)
     (folder / "play.yml").write_text(PLAYBOOK)
     extra = {
-        "observations": site.seen,
+        "observations": registered(site),
         "probes": answers(site.plan),
         "told": str(folder / "told.json"),
     }
@@ -151,6 +167,23 @@ def test_compare_returns_what_forbids_to_act(told: dict[str, Any]) -> None:
         "host lb2: this director is unreachable, and nothing has been changed: mend it, or accept its "
         "absence by name: -e lvs_accept_unreachable=lb2"
     ]
+
+
+def test_a_task_that_failed_is_refused_whatever_is_accepted(told: dict[str, Any]) -> None:
+    assert told["failed"] == {
+        "problems": ["host lb2: it could not be observed (No space left): mend that first"]
+    }
+
+
+def test_one_hosts_work_through_ansible_is_the_models(told: dict[str, Any], site: Site) -> None:
+    found = host_work(site.plan["hosts"]["lb2"], "lb2", site.seen["lb2"])
+
+    assert len(found["changes"]) == 4  # the service and three real servers
+    assert told["host"] == json.loads(json.dumps(found))
+    assert told["hosts"] == {
+        "lost": ["it could not be observed: it is unreachable"],
+        "failed": ["it could not be observed: No space left"],
+    }
 
 
 def test_an_unreachable_director_is_accepted_by_name_in_a_text_or_a_list(told: dict[str, Any]) -> None:
@@ -208,7 +241,11 @@ def test_a_value_that_is_no_plain_data_is_named(tmp_path: Path, value: str) -> N
 def test_an_observation_that_cannot_be_read_is_an_error(site: Site) -> None:
     seen = {**site.seen, "lb1": {**site.seen["lb1"], "addresses": "[{"}}
 
-    for read in (lambda: lvs_compare(site.plan, seen), lambda: lvs_verdict(site.plan, seen, {})):
+    for read in (
+        lambda: lvs_compare(site.plan, seen),
+        lambda: lvs_verdict(site.plan, seen, {}),
+        lambda: lvs_host_work(site.plan["hosts"]["lb1"], "lb1", {"observation": seen["lb1"]}),
+    ):
         with pytest.raises(AnsibleFilterError, match=r"^an observation cannot be read: .*"):
             read()
 

@@ -212,6 +212,7 @@ def test_files(node: Node) -> None:
     found = lvs_host.files(node.host, [*there, "/etc/dangling", "/etc/link/below"])
     expected: dict[str, Any] = {
         "sha256": hashlib.sha256(b"global_defs {}\n").hexdigest(),
+        "marked": False,
         "mode": "4640",
         "owner": file.owner(),
         "group": file.group(),
@@ -223,6 +224,71 @@ def test_files(node: Node) -> None:
     assert found["/etc/keepalived"]["sha256"] is None
     assert (found["/etc/dangling"], found["/etc/link/below"]) == (None, None)
     assert node.host.problems == []
+
+
+MARKER = "Managed by the LVS cluster toolkit \u2014 é"
+
+
+@pytest.mark.parametrize(
+    ("text", "marker", "marked"),
+    [
+        (f"# {MARKER}: changes are lost\n", MARKER, True),
+        (f"! first\n\n# {MARKER}\n", MARKER, True),
+        ("# somebody else's\n", MARKER, False),
+        ("", MARKER, False),
+        # Nothing asked for is nothing found, though every text contains the empty one.
+        ("text\n", "", False),
+        ("text\n", None, False),
+    ],
+)
+def test_files_with_the_marker(node: Node, text: str, marker: str | None, marked: bool) -> None:
+    node.file("etc/x", text)
+    found = lvs_host.files(node.host, ["/etc/x"], marker)["/etc/x"]
+    assert found is not None
+    assert found["marked"] is marked
+
+
+def test_a_directory_has_no_marker(node: Node) -> None:
+    node.file("etc/x", "")
+    found = lvs_host.files(node.host, ["/etc"], MARKER)["/etc"]
+    assert found is not None
+    assert (found["sha256"], found["marked"]) == (None, False)
+
+
+def test_users_are_numbers_and_none_where_there_is_none() -> None:
+    assert lvs_host.users(["root", "no-such-user"]) == {"root": 0, "no-such-user": None}
+
+
+GENERATIONS = "var/lib/lvs-toolkit/generations"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ([], []),
+        (["0001/journal.json", "0001/journal.done.json"], []),
+        (["0001/journal.json", "0002/journal.open.json"], ["0002"]),
+        (["0003/journal.confirmed.json", "0002/journal.open.json"], ["0002", "0003"]),
+        (["0001/journal.open.json", "0001/journal.confirmed.json"], ["0001"]),
+        (["journal.open.json"], []),  # no generation's
+    ],
+)
+def test_generations_that_are_not_settled(node: Node, files: list[str], found: list[str]) -> None:
+    for file in files:
+        node.file(f"{GENERATIONS}/{file}", "{}")
+    assert lvs_host.unfinished(node.host) == found
+    assert node.host.problems == []
+
+
+def test_generations_that_cannot_be_read_are_a_problem(node: Node) -> None:
+    node.file(GENERATIONS, "no folder")
+    assert lvs_host.unfinished(node.host) == []
+    assert node.host.problems == [f"{node.root / GENERATIONS}: Not a directory"]
+
+
+def test_who_reads_is_told(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert lvs_host.system(node.host)["euid"] == 1000
 
 
 def test_owner_without_a_name_is_its_number(node: Node) -> None:

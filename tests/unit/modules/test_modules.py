@@ -87,10 +87,10 @@ def test_documentation_matches_the_arguments(module: ModuleType, monkeypatch: py
 
 def test_observation_has_what_is_documented(tmp_path: Path) -> None:
     documented = yaml.safe_load(lvs_facts.RETURN)["observation"]["contains"]
-    lists = ("packages", "units", "modules", "sysctls", "files", "arp")
+    lists = ("packages", "units", "modules", "sysctls", "files", "users", "arp")
     wanted: dict[str, list[object]] = {name: [] for name in lists}
     host = lvs_host.Host(lambda argv: (127, "", ""), str(tmp_path))
-    observation = lvs_facts.observe(host, {**wanted, "keepalived": True})
+    observation = lvs_facts.observe(host, {**wanted, "marker": None, "keepalived": True})
     assert set(observation) - {"problems"} == set(documented)
     assert observation["problems"] == []
 
@@ -102,6 +102,8 @@ def test_facts_by_ansible_in_check_mode(tmp_path: Path) -> None:
         "lvs_facts",
         {
             "files": [str(file)],
+            "marker": "ext",
+            "users": ["root", "no-such-user"],
             "sysctls": ["kernel.ostype"],
             "arp": [{"interface": "lo", "address": "192.0.2.1"}],
         },
@@ -112,6 +114,9 @@ def test_facts_by_ansible_in_check_mode(tmp_path: Path) -> None:
     assert observation["schema"] == 1
     assert observation["sysctls"] == {"kernel.ostype": "Linux"}
     assert observation["files"][str(file)]["size"] == 5
+    assert observation["files"][str(file)]["marked"] is True
+    assert observation["users"] == {"root": 0, "no-such-user": None}
+    assert observation["euid"] == os.geteuid()
     assert observation["kernel"] == os.uname().release
     assert observation["arp"][0]["skipped"]
     assert observation["keepalived"] is None  # was not asked for

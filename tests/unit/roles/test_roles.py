@@ -103,6 +103,31 @@ def test_every_task_is_named(role: Path) -> None:
             assert re.match(r"[A-Z]\w", task["name"]), f"{path}: {task}"
 
 
+def _module_options(tasks: Path, module: str) -> set[str]:
+    """Options that a task file's only task with a module gives it."""
+    (task,) = [task for task in yaml.safe_load(tasks.read_text()) if module in task]
+    return set(task[module])
+
+
+def test_a_host_is_asked_for_all_that_the_plan_wants_to_know() -> None:
+    """An option left out is no error: a missing marker alone would make every keepalived a foreign one."""
+    asked = _module_options(ROOT / "roles" / "observe" / "tasks" / "main.yml", "lvs_facts")
+
+    for case in INVENTORIES:
+        for host, planned in plan(case)["hosts"].items():
+            assert asked == set(planned["observe"]), host
+
+
+def test_the_gate_waits_for_the_checks_before_it_looks_and_mends_before_it_judges() -> None:
+    tasks = yaml.safe_load((ROOT / "roles" / "host" / "tasks" / "gate.yml").read_text())
+    modules = ("pause", "include_role", "config_set", "assert")
+    order = [name for task in tasks for key in task for name in modules if key.split(".")[-1] == name]
+
+    assert order == ["pause", "include_role", "config_set", "include_role", "assert", "assert"]
+    looks = [task for task in tasks if "ansible.builtin.include_role" in task]
+    assert all(task["vars"]["observe_retries"] > 0 for task in looks)
+
+
 # What a template may do: print a value, repeat for each of a list, leave out what there is not. Everything
 # else (sums, comparisons, assignments, choices by value) is a decision, and those are the plan's.
 _PRINTING = (
