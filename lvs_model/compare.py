@@ -133,7 +133,7 @@ def _turn(planned: dict[str, Any], cluster: dict[str, Any], seen: Observation) -
 
     The owner must know a new director as its peer before that one starts and listens for adverts.
     """
-    if any(seen.unit(name).get("ActiveState") != "active" for name in planned["units"]):
+    if not all(map(seen.runs, planned["units"])):
         return 2
     return int(any(map(seen.owns, [cluster["anchor"], *cluster["vips"]])))
 
@@ -160,10 +160,14 @@ def _notes(
 ) -> Iterator[str]:
     for host in unreachable:
         yield f"{host} is unreachable and was skipped"
-    for name, keys in sorted({name: keys for one in unready.values() for name, keys in one.items()}.items()):
+    unprepared_for: dict[str, set[str]] = {}
+    for one in unready.values():
+        for name, keys in one.items():
+            unprepared_for.setdefault(name, set()).update(keys)
+    for name, services in sorted(unprepared_for.items()):
         yield (
-            f"{name} was not prepared for {', '.join(keys)}, and gets requests as soon as its check passes: "
-            "run this again before it is back, or set its lvs_state to disabled"
+            f"{name} was not prepared for {', '.join(sorted(services))}, and gets requests as soon as its check "
+            "passes: run this again before it is back, or set its lvs_state to disabled"
         )
     for host, observation in seen.items():
         planned = plan["hosts"][host]

@@ -116,7 +116,7 @@ def _units(planned: dict[str, Any], seen: Observation) -> list[Difference]:
         unit = seen.unit(name)
         if unit.get("UnitFileState") != "enabled":
             differences.append(Difference(f"enabled {name}", f"{name} does not start at boot"))
-        if unit.get("ActiveState") not in {"active", "reloading"}:
+        if not seen.runs(name):
             state = unit.get("ActiveState", "unknown")
             differences.append(Difference(f"active {name}", f"{name} is {state}, not active"))
         if unit.get("NeedDaemonReload") == "yes":
@@ -158,7 +158,7 @@ def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     there is one (keepalived removes nothing that it did not add). One whose checks have no result yet is
     pending, in the table or not.
     """
-    running = any(seen.unit(name).get("ActiveState") == "active" for name in planned["units"])
+    running = any(map(seen.runs, planned["units"]))
     if "ipvs" not in planned or not running:
         return []
     view = seen.checkers
@@ -180,9 +180,12 @@ def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
                     del service.servers[server]
             elif not state["alive"]:
                 del service.servers[server]
-    return differences + [
-        Difference("table", entry.text, fix=entry.fix) for entry in ipvs_table.diff(wanted, seen.table)
-    ]
+    for entry in ipvs_table.diff(wanted, seen.table):
+        text = entry.text
+        if entry.kind == "extra" and entry.server in planned["ipvs"].get(entry.key, {}).get("servers", {}):
+            text = f"{entry.key}: real server {entry.server} is dead by its checks, and still in the table"
+        differences.append(Difference("table", text, fix=entry.fix))
+    return differences
 
 
 def _health(planned: dict[str, Any], seen: Observation) -> list[Difference]:

@@ -63,9 +63,9 @@ def unprepared(
     known = seen[host].checkers or {}
     found: dict[str, list[str]] = {}
     for key, service in planned["ipvs"].items():
-        for server in service["servers"]:
+        for server, entry in service["servers"].items():
             name = names[server.rsplit(":", 1)[0]]
-            if name not in seen and (key, server) not in known:
+            if entry["weight"] > 0 and name not in seen and (key, server) not in known:
                 found.setdefault(name, []).append(key)
     return found
 
@@ -127,7 +127,7 @@ def _adoption(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
 
     Reloaded into our configuration while its peer still has the old one, it would own the VIPs beside it.
     """
-    running = any(seen.unit(name).get("ActiveState") == "active" for name in planned["units"])
+    running = any(map(seen.runs, planned["units"]))
     for path in planned.get("table_files", []):
         found = seen.raw["files"].get(path)
         if running and found is not None and not found.get("marked"):

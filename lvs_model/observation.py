@@ -100,6 +100,10 @@ class Observation:
         """Properties of a systemd unit, empty where unknown."""
         return self.raw["units"].get(name) or {}
 
+    def runs(self, name: str) -> bool:
+        """Whether a unit runs; one that is reloading does."""
+        return self.unit(name).get("ActiveState") in {"active", "reloading"}
+
     @cached_property
     def table(self) -> Table:
         """The kernel's IPVS table; empty without IPVS. Raises ValueError if it cannot be read."""

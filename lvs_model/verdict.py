@@ -66,10 +66,11 @@ def _standing_by(cluster: dict[str, Any], directors: dict[str, Observation]) -> 
         owner = any(map(director.owns, cluster["vips"]))
         if director.vrrp_silent:
             yield "failed", f"{host}: keepalived's VRRP process does not answer; restart keepalived there"
-        elif director.vrrp_state not in {"MASTER", "BACKUP"}:
+        elif director.vrrp_state != ("MASTER" if owner else "BACKUP"):
+            has = "has VIPs" if owner else "has no VIP"
             yield (
                 "failed",
-                f"{host}: its VRRP instance is {director.vrrp_state or 'unknown'}: it cannot take over",
+                f"{host} {has}, and its VRRP instance is {director.vrrp_state or 'in an unknown state'}",
             )
         wanted = {"master" if owner else "backup"} if cluster["sync"] else set()
         if director.sync_daemons != wanted:

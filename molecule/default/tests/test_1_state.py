@@ -89,7 +89,9 @@ def test_real_server_is_silent_in_arp_on_its_ingress_interface(node: Nodes, name
 def test_client_sees_the_promised_split(lab: Lab, promise: Promise) -> None:
     script = f"for n in $(seq {promise.requests}); do curl --silent --max-time 5 http://{VIP}/; done"
     lab.run(
-        promise.client, ["sh", "-c", "command -v curl >/dev/null || apt-get install -qq curl"], timeout=120
+        promise.client,
+        ["sh", "-c", "command -v curl >/dev/null || apt-get install -qq --no-install-recommends curl"],
+        timeout=120,
     )
     answers = lab.run(promise.client, ["sh", "-c", script], timeout=120).stdout.split()
     counts = {name: answers.count(name) for name in REAL_SERVERS}
