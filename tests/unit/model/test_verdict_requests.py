@@ -211,12 +211,15 @@ def test_what_the_standbys_checks_find_dead_may_serve_through_the_owner() -> Non
 
 
 def test_a_dead_server_leaves_a_round_incomplete_and_that_is_allowed_for() -> None:
-    """The last, incomplete round goes to the heaviest first: 53 + 16 of 100 to web1."""
+    """A whole round of 300 + 151, and the 149 requests of the next one, all to the heaviest: 449 and 151.
+
+    Dice alone would allow 399 + 35.
+    """
     case = Case()
-    for name, weight in (("web1", 53), ("web2", 31), ("web3", 16)):
+    for name, weight in (("web1", 300), ("web2", 151), ("web3", 149)):
         case.hostvars[name]["lvs_weight"] = weight
     site = Site(case.plan())
     checks(site, {"192.0.2.23:80": (False, True)})
 
-    assert findings(site, answers(site.plan, www={"web1": 69, "web2": 31}))["failed"] == []
-    assert findings(site, answers(site.plan, www={"web1": 95, "web2": 5}))["failed"] != []
+    assert findings(site, answers(site.plan, www={"web1": 449, "web2": 151}))["failed"] == []
+    assert findings(site, answers(site.plan, www={"web1": 590, "web2": 10}))["failed"] != []
