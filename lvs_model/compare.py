@@ -166,8 +166,8 @@ def _notes(
             unprepared_for.setdefault(name, set()).update(keys)
     for name, services in sorted(unprepared_for.items()):
         yield (
-            f"{name} was not prepared for {', '.join(sorted(services))}, and gets requests as soon as its check "
-            "passes: run this again before it is back, or set its lvs_state to disabled"
+            f"{name} was not prepared for {', '.join(sorted(services))}, and gets requests as soon as its "
+            "check passes: run this again before it is back, or set its lvs_state to disabled"
         )
     for host, observation in seen.items():
         planned = plan["hosts"][host]
