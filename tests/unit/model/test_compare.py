@@ -96,6 +96,14 @@ def test_directors_that_do_not_run_come_behind_the_owner(
     assert work(site)["directors"] == order
 
 
+def test_a_director_that_reloads_runs() -> None:
+    site = Site()
+    changed(site, "lb1", "lb2")
+    site.seen["lb2"]["units"]["keepalived.service"]["ActiveState"] = "reloading"
+
+    assert work(site)["directors"] == ["lb2", "lb1"]
+
+
 def test_the_anchor_alone_makes_an_owner() -> None:
     """Its VIPs were deleted by hand: it sends adverts all the same."""
     site = Site()

@@ -111,6 +111,7 @@ FOREIGN = (
     ("state", "file", "refused"),
     [
         ("active", {"marked": False}, [FOREIGN]),
+        ("reloading", {"marked": False}, [FOREIGN]),
         # Ours, changed by hand: mended as usual.
         ("active", {"sha256": "0" * 64}, []),
         # Nobody runs with it: it is replaced.

@@ -105,3 +105,28 @@ def test_each_unprepared_server_is_noted_once_for_all_directors() -> None:
     site.seen["web3"] = {}
 
     assert unprepared(site) == [UNPREPARED.format("web3", KEY)]
+
+
+def test_what_it_is_unprepared_for_is_said_of_all_directors_together() -> None:
+    case = Case()
+    case.service["ports"] = [80, 443]
+    site = Site(case.plan())
+    site.seen["web1"] = {}
+    for host in ("lb1", "lb2"):
+        site.seen[host]["files"][KEEPALIVED_CONF] = None
+    knows(site, "lb1")
+    knows(site, "lb2", "21", "22", "23")
+
+    assert unprepared(site) == [UNPREPARED.format("web1", f"TCP 192.0.2.10:443, {KEY}")]
+
+
+def test_a_drained_server_gets_no_requests_and_needs_no_preparing() -> None:
+    case = Case()
+    case.hostvars["web2"]["lvs_state"] = "drained"
+    site = Site(case.plan())
+    site.seen["lb1"]["files"][KEEPALIVED_CONF] = None
+    knows(site, "lb1", "21", "23")
+    del site.seen["web2"]
+
+    assert work(site)["directors"] == ["lb1"]
+    assert unprepared(site) == []

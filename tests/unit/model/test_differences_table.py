@@ -68,7 +68,11 @@ def test_a_dead_server_that_is_still_in_the_table_is_taken_out() -> None:
 
     (difference,) = differences(site, "lb1")
 
-    assert (difference.kind, difference.fix) == ("table", ("-d", "-t", "192.0.2.10:80", "-r", WEB1))
+    assert difference == Difference(
+        "table",
+        f"{KEY}: real server {WEB1} is dead by its checks, and still in the table",
+        fix=("-d", "-t", "192.0.2.10:80", "-r", WEB1),
+    )
     planned = site.plan["hosts"]["lb1"]
     assert down_servers(planned, Observation("lb1", site.seen["lb1"])) == {KEY: {WEB1}}
 
@@ -168,6 +172,22 @@ def test_the_table_of_a_keepalived_that_does_not_run_is_not_judged(state: str) -
     site.seen["lb1"]["keepalived"] = {"data": None}
 
     assert [one.kind for one in differences(site, "lb1")] == [f"active {UNIT}"]
+
+
+def test_the_table_of_a_keepalived_that_reloads_is_judged() -> None:
+    site = director([WEB1], {})
+    site.seen["lb1"]["units"][UNIT]["ActiveState"] = "reloading"
+
+    assert [one.kind for one in differences(site, "lb1")] == ["table"]
+
+
+def test_a_real_server_that_is_in_no_plan_is_told_as_such() -> None:
+    site = Site()
+    site.seen["lb1"]["ipvs"]["table"] += "-a -t 192.0.2.10:80 -r 192.0.2.99:80 -g -w 1\n"
+
+    (difference,) = differences(site, "lb1")
+
+    assert difference.text == f"{KEY}: real server 192.0.2.99:80 is not in the plan"
 
 
 # Too few real servers: true of the cluster, and not this director's to mend.

@@ -21,19 +21,29 @@ def test_a_vrrp_process_that_does_not_answer_is_a_failure(host: str) -> None:
     assert failed(site) == [f"{host}: keepalived's VRRP process does not answer; restart keepalived there"]
 
 
-@pytest.mark.parametrize(("state", "name"), [("FAULT", "FAULT"), ("INIT", "unknown")])
-def test_a_standby_that_cannot_take_over_is_a_failure(state: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "state", "text"),
+    [
+        ("lb2", "FAULT", "lb2 has no VIP, and its VRRP instance is FAULT"),
+        ("lb2", "INIT", "lb2 has no VIP, and its VRRP instance is in an unknown state"),
+        # Two masters, though only one has the VIP: the other one's was deleted by hand.
+        ("lb2", "MASTER", "lb2 has no VIP, and its VRRP instance is MASTER"),
+        # Left behind by a crash, or added by hand.
+        ("lb1", "BACKUP", "lb1 has VIPs, and its VRRP instance is BACKUP"),
+    ],
+)
+def test_a_vrrp_state_that_does_not_fit_the_vips_is_a_failure(host: str, state: str, text: str) -> None:
     site = Site()
-    stands(site, "lb2", state, daemons="BACKUP")
+    stands(site, host, state, daemons="MASTER" if host == "lb1" else "BACKUP")
 
-    assert failed(site) == [f"lb2: its VRRP instance is {name}: it cannot take over"]
+    assert failed(site) == [text]
 
 
 def test_a_director_without_keepalived_cannot_take_over() -> None:
     site = Site()
     site.seen["lb2"]["keepalived"] = {"main": None, "checker": None, "vrrp": None, "json": None, "data": None}
 
-    assert "lb2: its VRRP instance is unknown: it cannot take over" in failed(site)
+    assert "lb2 has no VIP, and its VRRP instance is in an unknown state" in failed(site)
 
 
 @pytest.mark.parametrize(
