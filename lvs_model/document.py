@@ -1,7 +1,7 @@
 """The cluster document: the one variable ``lvs_cluster`` that describes a whole cluster.
 
 Field checks live here, in the types; relations between fields and with the inventory live in
-``relations``. The names are the contract with the operator (README, "The cluster document").
+``relations``. The names are the contract with the operator (docs/cluster-document.md).
 """
 
 from __future__ import annotations

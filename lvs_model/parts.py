@@ -27,7 +27,7 @@ class File:
 class Action:
     """A command that makes files take effect, and that heals what drifted without them.
 
-    ``on`` are the files whose change triggers it. ``heals`` are kinds of drift (compare.py) for which
+    ``on`` are the files whose change triggers it. ``heals`` are kinds of drift (differences.py) for which
     it runs although no file changed.
     """
 

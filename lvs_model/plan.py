@@ -147,7 +147,7 @@ def _why_unprovable(service: Service, rounds: int) -> str | None:
 
 
 def _table(services: list[dict[str, Any]]) -> dict[str, Any]:
-    """The IPVS table of a director; compare.py reads it into ipvs_table.Table."""
+    """The IPVS table of a director; differences.py reads it into ipvs_table.Table."""
     return {
         f"{service['protocol'].upper()} {vip}:{port}": {
             "scheduler": service["scheduler"],
@@ -195,7 +195,7 @@ def _host(cluster: Cluster, host: Host, role: str, parts: list[Part]) -> dict[st
                 if host.address_in(network) is not None
             }
         ),
-        # The arguments of lvs_facts: all that compare.py will ask about this host.
+        # The arguments of lvs_facts: all that differences.py will ask about this host.
         "observe": {
             "packages": [name for part in parts for name in part.packages],
             "units": [unit for part in parts for unit in part.units],

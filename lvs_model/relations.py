@@ -1,6 +1,6 @@
 """The semantic check: relations inside a cluster document, and between it and the inventory.
 
-Everything found here would make a cluster fail later (shared/reference/lvs.md, chapters 1 and 4).
+Everything found here would make a cluster fail later (keepalived.conf(5), RFC 5798, docs/decisions).
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def director(
         Validation(
             "keepalived accepts its configuration",
             # A process namespace of its own: keepalived 2.2.7 kills its own process group after -t
-            # as root where script_user is not root (lvs.md, chapter 2).
+            # as root where script_user is not root (mended upstream in 2.2.8).
             ("unshare", "--pid", "--fork", "keepalived", "-t", "-f", "{stage}" + CONFIGURATION),
             (CONFIGURATION,),
         )

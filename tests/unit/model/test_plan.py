@@ -202,12 +202,12 @@ def test_failback_is_preemption_on_every_director(failover: dict[str, Any], line
         ]
         assert line in lines
         assert not [one for one in lines if one.split(" ")[0] == absent]
-        # lvs.md: MASTER would clear nopreempt; the election alone decides.
+        # MASTER would clear nopreempt; the election alone decides.
         assert [one for one in lines if one.startswith("state ")] == ["state BACKUP"]
 
 
 def test_what_the_directors_advertise_stays_when_vips_come_and_go() -> None:
-    """VRRP compares the advertised addresses: a changed one means two masters for a while (lvs.md)."""
+    """VRRP compares the advertised addresses: a changed one means two masters for a while."""
 
     def advertised(case: Case) -> str:
         text: str = files(case.plan(), "lb1")["/etc/keepalived/keepalived.conf"]["content"]

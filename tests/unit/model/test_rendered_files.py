@@ -162,7 +162,7 @@ def test_keepalived_accepts_its_configuration(verdicts: dict[str, tuple[int, str
 
 
 def test_keepalived_refuses_a_broken_one(verdicts: dict[str, tuple[int, str]]) -> None:
-    """Else the test above would prove nothing: the checker passes a missing file, for one (lvs.md)."""
+    """Else the test above would prove nothing: the checker passes a missing file, for one."""
     code, said = verdicts["broken"]
 
     assert code == 5

@@ -162,7 +162,7 @@ def test_a_full_segment_has_no_further_router_id() -> None:
 @pytest.mark.parametrize(
     ("advert_interval", "priority", "skew", "crash"),
     [
-        # Each figure measured with keepalived too: lvs.md, chapter 4.
+        # Each figure was measured with keepalived too.
         (1.0, 100, 0.609375, (2.609375, 3.609375)),
         (0.1, 254, 0.00078125, (0.20078125, 0.30078125)),
         (0.25, 150, 0.103515625, (0.603515625, 0.853515625)),
