@@ -15,7 +15,10 @@ __all__ = ["Result", "clock", "judge", "summary", "verdict"]
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a step: how many of its checks passed, failed, were skipped; and what there is to say."""
+    """What came of a step: how many of its checks passed, failed, were skipped; and what there is to say.
+
+    Of a failed one also the last lines of its log, and where that is.
+    """
 
     step: Step
     seconds: float
@@ -23,6 +26,8 @@ class Result:
     failed: int = 0
     skipped: int = 0
     note: str = ""
+    tail: tuple[str, ...] = ()
+    log: str = ""
 
 
 def judge(step: Step, outcome: Outcome) -> Result:
@@ -58,13 +63,21 @@ def count_junit(path: Path) -> tuple[int, int, int]:
 
 
 def summary(results: Sequence[Result], not_run: Sequence[Step] = ()) -> str:
-    """Return the table of what ran, and the closing line."""
+    """Return what failed steps said last, the table of what ran, and the closing line."""
     rows = [(r.step.kind, r.step.name, clock(r.seconds), verdict(r), r.note) for r in results]
     rows += [(step.kind, step.name, "-", "not run", "") for step in not_run]
     closing = f"{_total(results, 'passed')} passed, {_total(results, 'failed')} failed"
     if skipped := _total(results, "skipped"):
         closing += f", {skipped} skipped"
-    return "\n".join(["", "What ran", *_table(rows), "", closing])
+    ends = [line for result in results for line in _end_of(result)]
+    return "\n".join([*ends, "", "What ran", *_table(rows), "", closing])
+
+
+def _end_of(result: Result) -> list[str]:
+    if not result.tail:
+        return []
+    lines = [f"   | {line}" for line in result.tail]
+    return ["", f"The end of {result.step.name}, whose whole output is in {result.log}", *lines]
 
 
 def _total(results: Iterable[Result], what: str) -> int:

@@ -4,8 +4,9 @@
     tools/run_tests.py lint unit            only these kinds
     tools/run_tests.py --scenario default   only this scenario
 
-Output goes to build/logs/NAME.log; on the screen stands one line every few seconds, or everything with
---verbose. The last line reads "N passed, N failed" (and "N skipped" where there were any): each linter and
+Output goes to build/logs/NAME.log; on the screen stands one line every few seconds (into a file or a CI's
+pipe: every minute), or everything with --verbose. At the end stands what ran and, for each step that failed,
+the end of its log: whoever keeps only the end of this output still has the reason. The last line reads "N passed, N failed" (and "N skipped" where there were any): each linter and
 each scenario counts as one, unit tests are counted one by one. The exit code is 0 if nothing failed.
 """
 
@@ -17,9 +18,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SCREEN = 160
+"""Characters of a line on the screen: a command line can have hundreds of words."""
+TAIL_LINES = 60
+"""Lines of a failed step's log that are shown."""
 sys.path.insert(0, str(ROOT))
 
 from lab.live import Outcome, interrupt_on_sigterm, run_live  # noqa: E402  (the tree is not installed)
@@ -74,7 +80,7 @@ def run_step(step: Step, root: Path, *, verbose: bool = False, say: Callable[[st
     log.parent.mkdir(parents=True, exist_ok=True)
     if step.junit is not None:
         step.junit.unlink(missing_ok=True)  # an old one would count for a run that crashed
-    say(f"== {step.name} ({step.kind}): {_shown(step.argv, root)}")
+    say(f"== {step.name} ({step.kind}): {_shown(step.argv, root)}"[:SCREEN])
     with log.open("w", encoding="utf-8") as copy:
         progress = _Progress(step.name, copy.write, say, verbose=verbose)
         try:
@@ -91,15 +97,13 @@ def run_step(step: Step, root: Path, *, verbose: bool = False, say: Callable[[st
             outcome = Outcome(127, 0.0, tail=("not installed",))
     result = judge(step, outcome)
     if result.failed and not verbose:
-        for line in outcome.tail:
-            say(f"   | {line}")
-        say(f"   the whole output: {log.relative_to(root)}")
+        result = replace(result, tail=outcome.tail[-TAIL_LINES:], log=str(log.relative_to(root)))
     say(f"== {step.name}: {verdict(result)} in {clock(result.seconds)}{result.note and f' ({result.note})'}")
     return result
 
 
 class _Progress:
-    """Keeps the log and shows that a step lives: a line at most every three seconds, with where it is."""
+    """Keeps the log and shows that a step lives: now and then a line with where it is."""
 
     def __init__(
         self, name: str, write: Callable[[str], object], say: Callable[[str], None], *, verbose: bool
@@ -115,11 +119,14 @@ class _Progress:
             return
         if text.strip():
             self._at = text.strip().rstrip("*").rstrip()
-        if time.monotonic() - self._shown >= 3:
-            self._show()
+        self._show_in_time()
 
     def silence(self, _seconds: float) -> None:
-        self._show()
+        self._show_in_time()
+
+    def _show_in_time(self) -> None:
+        if time.monotonic() - self._shown >= (3 if sys.stdout.isatty() else 60):
+            self._show()
 
     def _show(self) -> None:
         self._shown = time.monotonic()
