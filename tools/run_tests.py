@@ -4,10 +4,11 @@
     tools/run_tests.py lint unit            only these kinds
     tools/run_tests.py --scenario default   only this scenario
 
-Output goes to build/logs/NAME.log; on the screen stands one line every few seconds (into a file or a CI's
-pipe: every minute), or everything with --verbose. At the end stands what ran and, for each step that failed,
-the end of its log: whoever keeps only the end of this output still has the reason. The last line reads "N passed, N failed" (and "N skipped" where there were any): each linter and
-each scenario counts as one, unit tests are counted one by one. The exit code is 0 if nothing failed.
+Output goes to build/logs/NAME.log; on the screen stands one line every few seconds (into a file or a
+pipe: every minute), or everything with --verbose. At the end stand the last lines of each step that failed
+and what ran: whoever keeps only the end of this output still has the reason. The last line reads "N passed,
+N failed" (and "N skipped" where there were any): each linter and each scenario counts as one, unit tests are
+counted one by one. The exit code is 0 if nothing failed.
 """
 
 from __future__ import annotations
