@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_model.document import SCHEDULERS
 from lvs_model.weights import expected_shares, whole_rounds
 
+# The kernel's schedulers (net/netfilter/ipvs/Kconfig).
+SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "lblc", "lblcr", "dh", "sh", "mh", "fo", "ovf")
 WITHOUT_SHARES = ("fo", "ovf")
 WEIGHTS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 65535), max_size=6)
 
