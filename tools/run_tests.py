@@ -82,7 +82,7 @@ def run_step(step: Step, root: Path, *, verbose: bool = False, say: Callable[[st
     if step.junit is not None:
         step.junit.unlink(missing_ok=True)  # an old one would count for a run that crashed
     say(f"== {step.name} ({step.kind}): {_shown(step.argv, root)}"[:SCREEN])
-    with log.open("w", encoding="utf-8") as copy:
+    with log.open("w", encoding="utf-8", buffering=1) as copy:
         progress = _Progress(step.name, copy.write, say, verbose=verbose)
         try:
             outcome = run_live(

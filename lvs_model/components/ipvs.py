@@ -15,6 +15,10 @@ _SYSCTLS = {
     "net/ipv4/vs/conntrack": "0",
     # Connections of a server that was taken out wait for it: one false check must not cut them.
     "net/ipv4/vs/expire_nodest_conn": "0",
+    # A client that uses a port again is scheduled anew although its old connection is still listed. Under
+    # direct routing and tunnels the director last sees a FIN, and only bit 2 counts FIN_WAIT as over: else
+    # for two minutes such a client goes to the old server, and to nowhere when that one is dead.
+    "net/ipv4/vs/conn_reuse_mode": "3",
     # But clients of a drained server with persistence are sent elsewhere.
     "net/ipv4/vs/expire_quiescent_template": "1",
 }
