@@ -29,7 +29,7 @@ def root_of(cluster: Cluster) -> str:
 def cluster_hosts(cluster: Cluster, inventory: Inventory) -> dict[str, Host]:
     """The directors and real servers of a cluster by name."""
     hosts = {host.name: host for host in inventory.directors(cluster)}
-    return hosts | {host.name: host for service in cluster.services for host in inventory.pool(service.pool)}
+    return hosts | {host.name: host for service in cluster.services for host in inventory.pool(service)}
 
 
 def failover_segments(inventory: Inventory) -> dict[str, tuple[str, int | None]]:
@@ -64,7 +64,7 @@ def _roles(inventory: Inventory) -> Iterator[Problem]:
     pools: dict[str, str] = {}
     for cluster in inventory.clusters.values():
         for service in cluster.services:
-            for host in inventory.pool(service.pool):
+            for host in inventory.pool(service):
                 if host.name in directors:
                     yield Problem(
                         f"host {host.name}",

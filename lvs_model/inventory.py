@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from pydantic import ValidationError
 
-from lvs_model.document import Cluster, HostVariables, Network, problems_of
+from lvs_model.document import Cluster, HostVariables, Network, Service, problems_of
 from lvs_model.problems import Problem
+from lvs_model.weights import computed_weights
 
 # Variables that begin with lvs_ and are no host's own: the cluster document, and a run's options.
 _NOT_THE_HOSTS = {"lvs_cluster", "lvs_accept_unreachable"}
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def network_of(cluster: Cluster, address: IPv4Address) -> str | None:
+def network_of(cluster: Cluster, address: IPv4Address | IPv6Address) -> str | None:
     """The name of the cluster's network in whose subnets an address lies, or None."""
     for name, network in cluster.networks.items():
         if any(address in subnet for subnet in network.subnets):
@@ -32,10 +33,10 @@ class Host:
     name: str
     variables: HostVariables
 
-    def address_in(self, network: Network) -> IPv4Address | None:
-        """The host's first address in a network's subnets, or None."""
+    def address_in(self, network: Network, family: int | None = None) -> IPv4Address | IPv6Address | None:
+        """The host's first address in a network's subnets, of a family (4, 6) if asked for; or None."""
         for address in self.variables.lvs_addresses:
-            if any(address in subnet for subnet in network.subnets):
+            if family in (None, address.version) and any(address in subnet for subnet in network.subnets):
                 return address
         return None
 
@@ -65,17 +66,45 @@ class Inventory:
         """The cluster's directors in order of preference."""
         return [self.hosts[name] for name in self.groups.get(cluster.directors, []) if name in self.hosts]
 
-    def pool(self, group: str) -> list[Host]:
-        """The real servers of a pool in inventory order, without the disabled ones."""
-        hosts = [self.hosts[name] for name in self.groups.get(group, []) if name in self.hosts]
-        return [host for host in hosts if host.variables.lvs_state != "disabled"]
+    def pool(self, service: Service) -> list[Host]:
+        """The real servers of a service in inventory order, without the disabled ones."""
+        hosts = [self.hosts[name] for name in self.groups.get(service.pool, []) if name in self.hosts]
+        return [host for host in hosts if _state(host, service) != "disabled"]
 
-    def pool_weights(self, group: str) -> dict[str, int]:
-        """IPVS weight by real server of a pool; drained ones have 0."""
-        return {
-            host.name: 0 if host.variables.lvs_state == "drained" else host.variables.lvs_weight
-            for host in self.pool(group)
+    def weights(self, cluster: Cluster, service: Service) -> dict[str, int]:
+        """IPVS weight by real server of a service; drained ones have 0.
+
+        Raises ValueError where weights cannot be computed from the capacities, with what to do.
+        """
+        pool = self.pool(service)
+        given = {host.name: _weight(host, service) for host in pool}
+        drained = {host.name for host in pool if _state(host, service) == "drained"}
+        capacities = {
+            host.name: host.variables.lvs_capacity
+            for host in pool
+            if host.variables.lvs_capacity is not None and given[host.name] is None
         }
+        computed = (
+            computed_weights(
+                capacities, error=cluster.weight_error, scheduler=service.scheduler, drained=drained
+            )
+            if capacities
+            else {}
+        )
+        return {
+            name: 0 if name in drained else computed.get(name, 1) if weight is None else weight
+            for name, weight in given.items()
+        }
+
+
+def _state(host: Host, service: Service) -> str:
+    own = host.variables.lvs_services.get(service.name)
+    return own.state if own and own.state else host.variables.lvs_state
+
+
+def _weight(host: Host, service: Service) -> int | None:
+    own = host.variables.lvs_services.get(service.name)
+    return own.weight if own and own.weight is not None else host.variables.lvs_weight
 
 
 def read_inventory(
@@ -94,7 +123,7 @@ def read_inventory(
         try:
             cluster = Cluster.model_validate(document)
         except ValidationError as error:
-            problems += problems_of(error, root, Cluster)
+            problems += problems_of(error, root, Cluster, document)
             continue
         if cluster.name in inventory.clusters:
             problems.append(
@@ -118,7 +147,7 @@ def read_inventory(
         try:
             inventory.hosts[name] = Host(name, HostVariables.model_validate(own))
         except ValidationError as error:
-            problems += problems_of(error, f"host {name}: ", HostVariables)
+            problems += problems_of(error, f"host {name}: ", HostVariables, own)
     if not inventory.clusters and not problems:
         problems.append(
             Problem("lvs_cluster", "no host of the inventory has this variable", "describe a cluster in it")

@@ -66,7 +66,7 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, i
         "settle_s": crash_takeover_s(cluster.failover.advert_interval, min(order.values()))[1] + 1,
         "sync": cluster.connection_sync is not None,
         # Seconds until every check under a new configuration has had its say.
-        "gate_s": max(service.check.first_result_s for service in cluster.services),
+        "gate_s": max((service.first_result_s for service in cluster.services), default=0),
     }
     for host in directors:
         parts = [ipvs.director(cluster), keepalived.director(cluster, host, inventory, ids, order)]
@@ -93,13 +93,13 @@ def _failover_times(cluster: Cluster, order: dict[str, int]) -> dict[str, float]
 
 
 def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[str, Any]:
-    weights = inventory.pool_weights(service.pool)
+    weights = inventory.weights(cluster, service)
     rounds = whole_rounds(service.scheduler, weights, service.probe.requests)
     shares = expected_shares(service.scheduler, weights)
     return {
         "name": service.name,
         "vips": [str(vip) for vip in service.vips],
-        "ports": service.ports,
+        "ports": [port for _, port in service.endpoints()],
         "protocol": service.protocol,
         "scheduler": service.scheduler,
         "forwarding": service.forwarding,
@@ -113,24 +113,23 @@ def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[s
                 "weight": weights[host.name],
                 "share": None if shares is None else float(shares[host.name]),
             }
-            for host in inventory.pool(service.pool)
+            for host in inventory.pool(service)
         ],
         "requests": rounds if rounds <= _MOST_REQUESTS else service.probe.requests,
         "probe": {"header": service.probe.header, "request": _request(service)},
-        "detection_s": service.check.detection_s,
+        "detection_s": service.detection_s,
     }
 
 
 def _request(service: Service) -> dict[str, Any]:
     """What a client asks of the service, in the words of lvs_probe: by default what its check asks."""
-    probe, check = service.probe, service.check
-    http = check.type == "http"
+    probe, check = service.probe, service.http_check
     return {
         # Only an http answer can name its real server.
-        "protocol": "http" if probe.header or http else "tcp",
-        "path": probe.path or (check.path if http else "/"),
-        "host": probe.virtual_host or (check.virtual_host if http else None),
-        "status": [probe.status or (check.status if http else 200)],
+        "protocol": "http" if probe.header or check else "tcp",
+        "path": probe.path or (check.path if check else "/"),
+        "host": probe.virtual_host or (check.virtual_host if check else None),
+        "status": [probe.status or (check and check.expected_status) or 200],
         "header": probe.header,
         "identify": "header" if probe.header else "none",
     }
@@ -168,7 +167,7 @@ def _real_servers(cluster: Cluster, inventory: Inventory) -> list[tuple[Host, li
     hosts: dict[str, Host] = {}
     vips: dict[str, list[str]] = {}
     for service in cluster.services:
-        for host in inventory.pool(service.pool):
+        for host in inventory.pool(service):
             hosts[host.name] = host
             own = vips.setdefault(host.name, [])
             own += [str(vip) for vip in service.vips if str(vip) not in own]

@@ -36,7 +36,7 @@ def failback_delay_s(cluster: Cluster) -> float:
     """
     if cluster.failover.failback_delay is not None:
         return cluster.failover.failback_delay
-    return max(service.check.first_result_s for service in cluster.services)
+    return max((service.first_result_s for service in cluster.services), default=0)
 
 
 def _failover(cluster: Cluster) -> Iterator[Problem]:
@@ -116,7 +116,7 @@ def _services(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:
         yield from _pool(path, service, cluster, inventory)
         yield from _vips(path, service, cluster)
         if service.scheduler in {"sh", "mh"}:
-            total = sum(inventory.pool_weights(service.pool).values())
+            total = sum(inventory.weights(cluster, service).values())
             limit = 256 if service.scheduler == "sh" else 4093  # CONFIG_IP_VS_{SH,MH}_TAB_* of Debian
             if total > limit:
                 yield Problem(
@@ -128,12 +128,12 @@ def _services(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:
 
 def _endpoints(path: str, service: Service, seen: dict[tuple[str, str, int], str]) -> Iterator[Problem]:
     for number, vip in enumerate(service.vips):
-        for port in service.ports:
-            key = (service.protocol, str(vip), port)
+        for protocol, port in service.endpoints():
+            key = (protocol, str(vip), port)
             if key in seen:
                 yield Problem(
                     f"{path}.vips[{number}]",
-                    f"{vip}:{port} ({service.protocol}) is already served by {seen[key]}",
+                    f"{vip}:{port} ({protocol}) is already served by {seen[key]}",
                     "one address and port belong to one service",
                 )
             else:
@@ -146,7 +146,7 @@ def _pool(path: str, service: Service, cluster: Cluster, inventory: Inventory) -
             f"{path}.pool", f"there is no inventory group {service.pool!r}", "create it, or name another"
         )
         return
-    pool = inventory.pool(service.pool)
+    pool = inventory.pool(service)
     if not pool:
         yield Problem(
             f"{path}.pool",
@@ -154,7 +154,7 @@ def _pool(path: str, service: Service, cluster: Cluster, inventory: Inventory) -
             "put real servers into the group (disabled ones do not count)",
         )
         return
-    serving = sum(weight > 0 for weight in inventory.pool_weights(service.pool).values())
+    serving = sum(weight > 0 for weight in inventory.weights(cluster, service).values())
     if not serving:
         yield Problem(f"{path}.pool", "every real server has weight 0", "give one a weight above 0")
     elif service.min_servers > serving:

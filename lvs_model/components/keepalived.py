@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lvs_model.document import Cluster
+from lvs_model.document import Check, Cluster, HttpCheck, TcpCheck
 from lvs_model.inventory import Host, Inventory
 from lvs_model.parts import Action, Health, Part, Validation
 from lvs_model.relations import failback_delay_s, real_server_network
@@ -98,6 +98,7 @@ def _context(
     network = cluster.networks[failover.network]
     instance = f"VI_{cluster.name}"
     sync = cluster.connection_sync
+    weights = {service.name: inventory.weights(cluster, service) for service in cluster.services}
     return {
         "cluster": cluster.name,
         "host": host.name,
@@ -126,34 +127,41 @@ def _context(
                 "service": service.name,
                 "vip": str(vip),
                 "port": port,
-                "protocol": service.protocol.upper(),
+                "protocol": protocol.upper(),
                 "scheduler": service.scheduler,
                 "method": service.forwarding.upper(),
-                "interval": _number(service.check.interval),
+                "interval": _number(service.delay_loop_s),
                 "real_servers": [
                     {
                         "name": server.name,
                         "address": server_address(cluster, server),
-                        "weight": inventory.pool_weights(service.pool)[server.name],
-                        "check": {
-                            "keyword": {"http": "HTTP_GET", "tcp": "TCP_CHECK"}[service.check.type],
-                            "http": service.check.type == "http",
-                            "path": service.check.path,
-                            "status": service.check.status,
-                            "virtual_host": service.check.virtual_host,
-                            "port": service.check.port or port,
-                            "timeout": _number(service.check.timeout),
-                            "retries": service.check.retries,
-                            "retry_delay": _number(service.check.retry_delay),
-                        },
+                        "weight": weights[service.name][server.name],
+                        "check": _check(service.check[0], port),
                     }
-                    for server in inventory.pool(service.pool)
+                    for server in inventory.pool(service)
                 ],
             }
             for service in cluster.services
             for vip in service.vips
-            for port in service.ports
+            for protocol, port in service.endpoints()
         ],
+    }
+
+
+def _check(check: Check, port: int) -> dict[str, Any]:
+    if not isinstance(check, TcpCheck | HttpCheck):
+        raise TypeError(check)
+    http = check if isinstance(check, HttpCheck) else None
+    return {
+        "keyword": {"http": "HTTP_GET", "tcp": "TCP_CHECK"}[check.type],
+        "http": http is not None,
+        "path": http and http.path,
+        "status": http and http.expected_status,
+        "virtual_host": http and http.virtual_host,
+        "port": check.port or port,
+        "timeout": _number(check.timeout),
+        "retries": check.retries,
+        "retry_delay": _number(check.delay_before_retry_s),
     }
 
 

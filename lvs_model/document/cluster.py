@@ -1,0 +1,139 @@
+"""The cluster document itself, and what a host says of itself beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
+
+from lvs_model.document.failover import ConnectionSync, Email, Failover
+from lvs_model.document.service import HostService, Service
+from lvs_model.document.types import (
+    Address,
+    GroupName,
+    InterfaceName,
+    Line,
+    Name,
+    Number,
+    Priority,
+    Strict,
+    Subnet,
+    Weight,
+    Whole,
+    WholeSeconds,
+)
+
+Platform = Literal["debian12", "debian13"]
+PLATFORMS: tuple[Platform, ...] = get_args(Platform)
+
+
+class Network(Strict):
+    """A network that the cluster's hosts are on."""
+
+    interface: InterfaceName = Field(description="Interface on it; a host overrides with lvs_interfaces.")
+    subnets: list[Subnet] = Field(min_length=1, description="Subnets of this network.")
+    segment: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Name of the layer-2 segment; networks of clusters that share one name it alike. "
+        "Default: the network's first subnet.",
+    )
+
+    @property
+    def segment_name(self) -> str:
+        """The layer-2 segment's name, the scope in which virtual router ids must be unique."""
+        return self.segment or str(self.subnets[0])
+
+
+class Timeouts(Strict):
+    """Idle times after which IPVS forgets a connection; the kernel's own where not given."""
+
+    tcp: WholeSeconds | None = Field(default=None, description="Seconds; the kernel's: 900.")
+    tcp_fin: WholeSeconds | None = Field(default=None, description="Seconds after a FIN; the kernel's: 120.")
+    udp: WholeSeconds | None = Field(default=None, description="Seconds; the kernel's: 300.")
+
+
+class Ipvs(Strict):
+    """Kernel options of IPVS on the directors."""
+
+    table_bits: Annotated[Whole, Field(ge=8, le=20)] = Field(
+        default=12,
+        description="log2 of the connection hash table's buckets (module parameter conn_tab_bits); "
+        "a change takes effect when ip_vs is loaded anew.",
+    )
+    timeouts: Timeouts = Timeouts()
+    expire_dead: bool = Field(
+        default=False,
+        description="True: connections of a real server that was taken out end at once, also after one "
+        "false check (net.ipv4.vs.expire_nodest_conn). False: they wait for its return.",
+    )
+    backup_only: bool = Field(
+        default=False,
+        description="True: a director that only listens to connection sync does not schedule "
+        "(net.ipv4.vs.backup_only), for directors that are real servers too.",
+    )
+    sloppy_tcp: bool = Field(
+        default=False,
+        description="True: a TCP packet without SYN may open a connection (net.ipv4.vs.sloppy_tcp), so that "
+        "under mh flows survive a failover without connection sync.",
+    )
+
+
+class ExtraLines(Strict):
+    """Lines of keepalived.conf(5) that the toolkit does not know, as they stand: the way out."""
+
+    global_defs: list[Line] = Field(default=[], description="In the global_defs block.")
+    vrrp_instance: list[Line] = Field(default=[], description="In every vrrp_instance block.")
+    top: list[Line] = Field(default=[], description="Outside all blocks, before the instances.")
+
+
+class Cluster(Strict):
+    """A whole cluster: the value of the inventory variable ``lvs_cluster``."""
+
+    name: Name
+    directors: GroupName = Field(description="Inventory group of the directors, in order of preference.")
+    engine: Literal["keepalived"] = "keepalived"
+    platforms: Annotated[list[Platform], Field(min_length=1)] = Field(
+        default=list(PLATFORMS),
+        description="Systems that the directors run: options that one of them lacks are refused.",
+    )
+    networks: dict[Name, Network] = Field(min_length=1)
+    failover: Failover
+    connection_sync: ConnectionSync | None = None
+    ipvs: Ipvs = Ipvs()
+    weight_error: Annotated[Number, Field(gt=0, le=0.5)] = Field(
+        default=0.05,
+        description="How far a share computed from lvs_capacity may be from the exact one, relatively.",
+    )
+    email: Email | None = None
+    services: list[Service] = Field(
+        default=[], description="Without any, keepalived runs without IPVS and only moves failover.vips."
+    )
+    extra_lines: ExtraLines = ExtraLines()
+
+
+class HostVariables(Strict):
+    """What a host says of itself: its ``lvs_*`` inventory variables."""
+
+    lvs_addresses: list[Address] = Field(default=[], description="The host's own addresses.")
+    lvs_interfaces: dict[Name, InterfaceName] = Field(
+        default={}, description="Network name -> interface, where it differs from the cluster's."
+    )
+    lvs_weight: Weight | None = Field(
+        default=None,
+        description="IPVS weight; 0 gets no new connections. Default: from lvs_capacity, else 1.",
+    )
+    lvs_capacity: Annotated[Number, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="What it can do beside the others of its pool, in any unit: weights follow from it. "
+        "\"{{ ansible_facts['processor_vcpus'] }}\" takes the observed CPUs.",
+    )
+    lvs_state: Literal["enabled", "drained", "disabled"] = Field(
+        default="enabled", description="drained: weight 0; disabled: not in the pool at all."
+    )
+    lvs_priority: Priority | None = Field(
+        default=None, description="VRRP priority, where the order of preference is not enough."
+    )
+    lvs_services: dict[Name, HostService] = Field(
+        default={}, description="Service name -> what is different for this real server there."
+    )
