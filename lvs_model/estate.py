@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvs_model.document import Cluster
-from lvs_model.inventory import Host, Inventory, network_of
+from lvs_model.inventory import Inventory, network_of
 from lvs_model.problems import Problem
+from lvs_model.topology import Scope, cluster_hosts, failover_segments, sync_segments
 from lvs_model.vrrp import router_ids
 
 
@@ -24,30 +25,6 @@ def check_estate(inventory: Inventory) -> list[Problem]:
 def root_of(cluster: Cluster) -> str:
     """The path of a cluster's document in problems."""
     return f"lvs_cluster[{cluster.name}]"
-
-
-def cluster_hosts(cluster: Cluster, inventory: Inventory) -> dict[str, Host]:
-    """The directors and real servers of a cluster by name."""
-    hosts = {host.name: host for host in inventory.directors(cluster)}
-    return hosts | {host.name: host for service in cluster.services for host in inventory.pool(service)}
-
-
-def failover_segments(inventory: Inventory) -> dict[str, tuple[str, int | None]]:
-    """By cluster the segment of its election, and its given router id: as vrrp.router_ids wants it."""
-    return {
-        name: (cluster.networks[cluster.failover.network].segment_name, cluster.failover.router_id)
-        for name, cluster in inventory.clusters.items()
-        if cluster.failover.network in cluster.networks
-    }
-
-
-def sync_segments(inventory: Inventory) -> dict[str, tuple[str, int | None]]:
-    """By cluster with connection sync the segment of its messages: as vrrp.router_ids wants it."""
-    return {
-        name: (cluster.networks[cluster.connection_sync.network].segment_name, None)
-        for name, cluster in inventory.clusters.items()
-        if cluster.connection_sync and cluster.connection_sync.network in cluster.networks
-    }
 
 
 def _roles(inventory: Inventory) -> Iterator[Problem]:
@@ -123,7 +100,7 @@ def _vips(inventory: Inventory) -> Iterator[Problem]:
 
 
 def _router_ids(inventory: Inventory) -> Iterator[Problem]:
-    given: dict[tuple[str, int], str] = {}
+    given: dict[tuple[Scope, int], str] = {}
     for name, (segment, router_id) in failover_segments(inventory).items():
         if router_id is None:
             continue
@@ -131,12 +108,12 @@ def _router_ids(inventory: Inventory) -> Iterator[Problem]:
         if owner != name:
             yield Problem(
                 f"lvs_cluster[{name}].failover.router_id",
-                f"{router_id} is taken by cluster {owner!r} on segment {segment!r}",
+                f"{router_id} is taken by cluster {owner!r} on segment {segment[0]!r}",
                 "take another, or leave it out",
             )
-    for wanted in (failover_segments(inventory), sync_segments(inventory)):
+    for wanted in (failover_segments, sync_segments):
         try:
-            router_ids(wanted)
+            router_ids(wanted(inventory))
         except ValueError as error:
             yield Problem("lvs_cluster", str(error), "spread the clusters over more segments")
 

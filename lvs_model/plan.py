@@ -16,13 +16,13 @@ from typing import Any
 
 from lvs_model.components import ipvs, keepalived, real_server
 from lvs_model.document import Cluster, Service
-from lvs_model.estate import failover_segments, sync_segments
 from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
 from lvs_model.problems import ModelError
-from lvs_model.relations import check_relations, director_priorities
+from lvs_model.relations import check_relations
 from lvs_model.render import MANAGED
 from lvs_model.report import plan_lines
+from lvs_model.topology import director_priorities, failover_segments, sync_segments
 from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s, router_ids
 from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
 

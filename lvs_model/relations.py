@@ -12,7 +12,7 @@ from lvs_model.document import Cluster, Service
 from lvs_model.estate import check_estate, root_of
 from lvs_model.inventory import Host, Inventory
 from lvs_model.problems import Problem
-from lvs_model.vrrp import priorities
+from lvs_model.topology import director_priorities, failback_delay_s
 
 _LONGEST_FAILBACK_DELAY = 1000  # preempt_delay of keepalived.conf(5), seconds
 
@@ -26,17 +26,6 @@ def check_relations(inventory: Inventory) -> list[Problem]:
         problems += _services(cluster, inventory)
         problems += _directors(cluster, inventory)
     return problems + check_estate(inventory)
-
-
-def failback_delay_s(cluster: Cluster) -> float:
-    """Seconds that a returning director waits before it takes its role back.
-
-    Without a given one: until every check has had its first result, so that it does not take over
-    with an empty table.
-    """
-    if cluster.failover.failback_delay is not None:
-        return cluster.failover.failback_delay
-    return max((service.first_result_s for service in cluster.services), default=0)
 
 
 def _failover(cluster: Cluster) -> Iterator[Problem]:
@@ -93,13 +82,6 @@ def _directors(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:
         director_priorities(cluster, inventory)
     except ValueError as error:
         yield Problem(f"{path}: lvs_priority", str(error), "set lvs_priority of all of them, further apart")
-
-
-def director_priorities(cluster: Cluster, inventory: Inventory) -> dict[str, int]:
-    """VRRP priority by director of a cluster; raises ValueError where they are too close."""
-    directors = inventory.directors(cluster)
-    given = {host.name: host.variables.lvs_priority for host in directors}
-    return priorities([host.name for host in directors], {name: one for name, one in given.items() if one})
 
 
 def _services(cluster: Cluster, inventory: Inventory) -> Iterator[Problem]:

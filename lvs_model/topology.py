@@ -12,9 +12,12 @@ from typing import Literal
 
 from lvs_model.document import Cluster, Service
 from lvs_model.inventory import Host, Inventory, network_of
+from lvs_model.vrrp import priorities, router_ids
 
 Address = IPv4Address | IPv6Address
 Family = Literal[4, 6]
+# What an election's router id must be unique in: the layer-2 segment's name and the adverts' family.
+Scope = tuple[str, Family]
 
 # Allocated firewall marks begin here: small numbers are what people give by hand.
 _FIRST_MARK = 0x4C560001
@@ -80,6 +83,123 @@ def election_family(cluster: Cluster, instance: Instance, inventory: Inventory) 
 def vip_network(cluster: Cluster, instance: Instance, vip: Address) -> str:
     """The network on whose interface an instance's owner has a VIP: its subnet's, else the election's."""
     return network_of(cluster, vip) or instance.network
+
+
+def election_version(cluster: Cluster, family: Family) -> int:
+    """The VRRP version of an election: version 2 knows IPv4 only (RFC 3768, 5.1)."""
+    return cluster.failover.version if family == 4 else 3
+
+
+def anchor(family: Family, router_id: int) -> Address:
+    """The one address in an election's adverts (docs/decisions/0007); ``router_id`` from 1 to 255.
+
+    RFC 3927 keeps 169.254.255.0/24 free of autoconfigured addresses. In IPv6 it is the link-local address
+    that belongs to VRRP's own MAC address 00-00-5E-00-02-ID (RFC 5798, 7.3; RFC 4291, appendix A), which
+    no interface card has. The router id is the election's own on its segment: so is the anchor.
+    """
+    if family == 4:
+        return IPv4Address("169.254.255.0") + router_id
+    return IPv6Address("fe80::200:5eff:fe00:200") + router_id
+
+
+def instance_key(cluster: Cluster, instance: Instance) -> str:
+    """An instance's name in the whole inventory: the cluster's where it is the only one."""
+    return f"{cluster.name}/{instance.name}" if cluster.failover.instances else cluster.name
+
+
+def sync_group_of(cluster: Cluster, instance: Instance) -> str | None:
+    """The sync group of an instance, or None."""
+    for group in cluster.failover.sync_groups:
+        if instance.name in group.instances:
+            return group.name
+    return None
+
+
+def failover_segments(inventory: Inventory) -> dict[str, tuple[Scope, int | None]]:
+    """By :func:`instance_key` an election's scope and its given router id: as vrrp.router_ids wants it.
+
+    Instances whose network is unknown are left out.
+    """
+    return {
+        instance_key(cluster, instance): (
+            (
+                cluster.networks[instance.network].segment_name,
+                election_family(cluster, instance, inventory),
+            ),
+            instance.given_id,
+        )
+        for cluster in inventory.clusters.values()
+        for instance in instances(cluster, inventory)
+        if instance.network in cluster.networks
+    }
+
+
+def sync_segments(inventory: Inventory) -> dict[str, tuple[str, int | None]]:
+    """By cluster with connection sync the segment of its messages, and its given sync id.
+
+    Clusters whose network is unknown are left out.
+    """
+    return {
+        name: (cluster.networks[cluster.connection_sync.network].segment_name, cluster.connection_sync.id)
+        for name, cluster in inventory.clusters.items()
+        if cluster.connection_sync and cluster.connection_sync.network in cluster.networks
+    }
+
+
+def all_router_ids(inventory: Inventory) -> dict[str, int]:
+    """The router id of every election by :func:`instance_key`; ValueError where a segment is full."""
+    return router_ids(failover_segments(inventory))
+
+
+def all_sync_ids(inventory: Inventory) -> dict[str, int]:
+    """The sync id of every cluster with connection sync; ValueError where a segment is full."""
+    return router_ids(sync_segments(inventory))
+
+
+def instance_priorities(cluster: Cluster, instance: Instance, inventory: Inventory) -> dict[str, int]:
+    """VRRP priority by director of an instance, in its order of preference.
+
+    ``lvs_priority`` counts where the instance keeps the group's order: an order of its own says more.
+    Raises ValueError where no priorities are sound (vrrp.priorities says why and what to do).
+    """
+    failover = cluster.failover
+    group = tuple(host.name for host in inventory.directors(cluster))
+    given = {
+        name: one
+        for name in instance.directors
+        if instance.directors == group and (one := inventory.hosts[name].variables.lvs_priority) is not None
+    }
+    return priorities(
+        instance.directors,
+        given,
+        trackers=[one.weight for one in (*failover.track.processes, *failover.track.scripts)],
+        failback=failover.failback,
+        sync_group=sync_group_of(cluster, instance) is not None,
+        advert_interval=failover.advert_interval,
+        version=election_version(cluster, election_family(cluster, instance, inventory)),
+    )
+
+
+def director_priorities(cluster: Cluster, inventory: Inventory) -> dict[str, int]:
+    """VRRP priority by director in the cluster's first instance; ValueError as instance_priorities."""
+    return instance_priorities(cluster, instances(cluster, inventory)[0], inventory)
+
+
+def failback_delay_s(cluster: Cluster) -> float:
+    """Seconds that a returning director waits before it takes its role back.
+
+    Without a given one: until every check has had its first result, so that it does not take over
+    with an empty table.
+    """
+    if cluster.failover.failback_delay is not None:
+        return cluster.failover.failback_delay
+    return max((service.first_result_s for service in cluster.services), default=0)
+
+
+def cluster_hosts(cluster: Cluster, inventory: Inventory) -> dict[str, Host]:
+    """The directors and real servers of a cluster by name."""
+    hosts = {host.name: host for host in inventory.directors(cluster)}
+    return hosts | {host.name: host for service in cluster.services for host in inventory.pool(service)}
 
 
 def server_address(cluster: Cluster, service: Service, host: Host, family: Family) -> Address | None:

@@ -11,8 +11,9 @@ from typing import Any
 from lvs_model.document import Check, Cluster, HttpCheck, TcpCheck
 from lvs_model.inventory import Host, Inventory
 from lvs_model.parts import Action, Health, Part, Validation
-from lvs_model.relations import failback_delay_s, real_server_network
+from lvs_model.relations import real_server_network
 from lvs_model.render import render
+from lvs_model.topology import failback_delay_s
 from lvs_model.vrrp import orderly_takeover_s
 
 _COMPONENT = "keepalived"
