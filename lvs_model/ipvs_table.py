@@ -76,7 +76,7 @@ def parse_table(text: str) -> Table:
             continue
         try:
             _parse_line(words, table)
-        except (ValueError, KeyError, IndexError, StopIteration) as error:
+        except ValueError as error:
             raise RefusedError(
                 f"ipvsadm -Sn, line {number}: {line!r} is not understood ({error})",
                 "give what `ipvsadm -Sn` prints (with -n)",
@@ -85,7 +85,11 @@ def parse_table(text: str) -> Table:
 
 
 def _parse_line(words: list[str], table: Table) -> None:
+    if len(words) < 3:
+        raise ValueError("it is too short")
     command, protocol, endpoint, *options = words
+    if protocol not in _PROTOCOLS:
+        raise ValueError(f"unknown protocol {protocol}")
     key = _service_key(_PROTOCOLS[protocol], endpoint, options)
     if command == "-A":
         scheduler = _take(options, "-s")
@@ -93,9 +97,13 @@ def _parse_line(words: list[str], table: Table) -> None:
     elif command == "-a":
         address = _endpoint(_take(options, "-r"))
         weight = int(_take(options, "-w"))
-        method = next(word for word in options if word in _METHODS)
+        method = next((word for word in options if word in _METHODS), None)
+        if method is None:
+            raise ValueError("it lacks a forwarding method: -g, -i or -m")
         options.remove(method)
         extra = _canonical(options, _SERVER_OPTIONS)
+        if key not in table:
+            raise ValueError("its service is not before it")
         table[key].servers[address] = Server(weight, _METHODS[method], extra)
     else:
         raise ValueError(f"unknown command {command}")

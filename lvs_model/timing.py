@@ -20,7 +20,7 @@ def check_interval(advert_interval: float, version: int) -> None:
         raise RefusedError(f"there is no VRRP version {version!r}", "use 2 or 3")
     number = isinstance(advert_interval, int | float) and not isinstance(advert_interval, bool)
     if version == 2:
-        if not number or advert_interval != round(advert_interval) or not 1 <= advert_interval <= 255:
+        if not number or not 1 <= advert_interval <= 255 or advert_interval != round(advert_interval):
             raise RefusedError(
                 f"version 2 has no advert interval of {advert_interval!r} s",
                 "use 1 to 255 whole seconds, or version 3",
@@ -87,6 +87,8 @@ def takeover_times(
         raise RefusedError(
             f"down_timer_adverts: {down_timer_adverts!r} is not allowed", "use a whole number from 1 to 100"
         )
+    if not isinstance(priorities, Mapping):
+        raise RefusedError(f"{priorities!r} is no priority by director", "write {lb1: 200, lb2: 150}")
     for director, priority in priorities.items():
         if not _is_integer(priority) or not 1 <= priority <= 254:
             raise RefusedError(

@@ -1,12 +1,15 @@
-"""VRRP arithmetic: priorities, virtual router ids and the times that follow from them (RFC 5798)."""
+"""VRRP arithmetic: priorities (RFC 5798, keepalived.conf(5)).
+
+Virtual router ids and times are in modules of their own; their names are here too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from zlib import crc32
 
 from lvs_model.refused import RefusedError
+from lvs_model.router_ids import given_twice, router_ids
 from lvs_model.timing import check_interval, crash_takeover_s, orderly_takeover_s, skew_s
 
 __all__ = [
@@ -83,6 +86,9 @@ def priorities(  # noqa: PLR0913 - one set of rules needs them all, by keyword
     other. Raises RefusedError where one of this cannot be kept.
     """
     _check_input(directors, given, trackers)
+    for option, value in {"failback": failback, "sync_group": sync_group}.items():
+        if not isinstance(value, bool):
+            raise RefusedError(f"{option}: {value!r} is no boolean", "write true or false")
     gap = least_gap(advert_interval, jitter_s, version)
     weights = [weight for weight in trackers if weight != 0]
     if weights and not failback:
@@ -110,8 +116,14 @@ def priorities(  # noqa: PLR0913 - one set of rules needs them all, by keyword
 
 
 def _check_input(directors: Sequence[str], given: Mapping[str, int], trackers: Sequence[int]) -> None:
+    if not isinstance(directors, list | tuple) or not all(isinstance(name, str) for name in directors):
+        raise RefusedError(f"{directors!r} is no list of directors", "write [lb1, lb2]")
+    if not isinstance(given, Mapping):
+        raise RefusedError(f"given: {given!r} is no priority by director", "write {lb1: 200}")
+    if not isinstance(trackers, list | tuple):
+        raise RefusedError(f"trackers: {trackers!r} is no list of weights", "write [-60]")
     for director in directors:
-        if list(directors).count(director) > 1:
+        if directors.count(director) > 1:
             raise RefusedError(f"{director} is there twice", "name each director once")
     for director, priority in given.items():
         if director not in directors:
@@ -215,60 +227,3 @@ def _check_trackers(result: Mapping[str, int], weights: Sequence[int]) -> None:
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def router_ids(wanted: Mapping[str, tuple[Hashable, int | None]]) -> dict[str, int]:
-    """A virtual router id (1 to 255) for every VRRP instance, unique in its scope.
-
-    ``wanted`` gives for each instance (or cluster) its scope, whatever that is: a layer-2 segment, or a
-    segment and an address family; and a given id or None. Given ids are kept (:func:`given_twice` finds two
-    equal ones of a scope). Every other instance has a first choice, which follows from its name alone. It
-    gets that, whatever other instances come or go, unless the id is a given one in its scope, or an instance
-    of the scope whose name comes before its own has the same first choice (1 in 255 for two names). Who so
-    loses its first choice takes the next id that is neither given, nor anybody's first choice, nor taken by
-    another one that lost and comes before it; only these may move when others come or go.
-
-    Raises RefusedError when a scope has more than 255 instances.
-    """
-    taken: dict[Hashable, set[int]] = {}
-    result: dict[str, int] = {}
-    for instance, (scope, given) in wanted.items():
-        if given is not None:
-            taken.setdefault(scope, set()).add(given)
-            result[instance] = given
-    losers = []
-    for instance in sorted(set(wanted) - set(result)):
-        used = taken.setdefault(wanted[instance][0], set())
-        first = _first_choice(instance)
-        if first in used:
-            losers.append(instance)
-        else:
-            used.add(first)
-            result[instance] = first
-    for instance in losers:
-        scope = wanted[instance][0]
-        used, first = taken[scope], _first_choice(instance)
-        free = next((i for n in range(255) if (i := (first - 1 + n) % 255 + 1) not in used), None)
-        if free is None:
-            where = " ".join(map(str, scope)) if isinstance(scope, tuple) else scope
-            raise RefusedError(
-                f"segment {where} has no free virtual router id for cluster {instance}",
-                "spread the clusters over more segments",
-            )
-        used.add(free)
-        result[instance] = free
-    return {instance: result[instance] for instance in wanted}
-
-
-def _first_choice(instance: str) -> int:
-    return crc32(instance.encode()) % 255 + 1
-
-
-def given_twice(wanted: Mapping[str, tuple[Hashable, int | None]]) -> list[tuple[str, str]]:
-    """Each instance whose given id another one of its scope was given before it: (that one, it)."""
-    owners: dict[tuple[Hashable, int], str] = {}
-    return [
-        (owner, instance)
-        for instance, (scope, given) in wanted.items()
-        if given is not None and (owner := owners.setdefault((scope, given), instance)) != instance
-    ]

@@ -194,6 +194,8 @@ def pool_weights(
     weights are kept (:func:`given_weights`), else capacities, else CPUs are weighed
     (:func:`computed_weights`). Raises RefusedError as these do, and where the servers say different things.
     """
+    if not isinstance(servers, Mapping):
+        raise RefusedError(f"{servers!r} is nothing by server", "write {web1: {capacity: 8}}")
     drained: list[str] = []
     for name, server in servers.items():
         if not isinstance(server, Mapping):
