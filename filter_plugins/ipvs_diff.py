@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 DOCUMENTATION = r"""
 name: ipvs_diff
 short_description: Compare the kernel's IPVS table with the planned one
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Says which virtual services and real servers are missing from a kernel's table, which are extra in it
     and which are different, and with which arguments ipvsadm mends each, in this order.

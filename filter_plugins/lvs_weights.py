@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 DOCUMENTATION = r"""
 name: lvs_weights
 short_description: IPVS weights of a pool of real servers
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Given weights are kept as they are. Capacities, or numbers of CPUs, become the smallest integers that
     split new connections as the capacities say, within a stated error.

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 DOCUMENTATION = r"""
 name: vrrp_priorities
 short_description: VRRP priorities that let failures flip and never flap
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Gives every director of a VRRP instance a priority from 1 to 254, falling in the order of preference,
     with skew times that lie further apart than the timers' jitter.

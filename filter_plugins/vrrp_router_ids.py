@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 DOCUMENTATION = r"""
 name: vrrp_router_ids
 short_description: Virtual router ids that do not clash, and stay
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Gives every VRRP instance of an inventory a virtual router id from 1 to 255, unique among the instances of
     its address family on its layer-2 segment, over all clusters.

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 DOCUMENTATION = r"""
 name: vrrp_timing
 short_description: How long VRRP takes to notice a failure and to take over
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Says for every director how long it needs in theory to take over when it is the next in line, at best
     and at worst, from a master that crashed and from one that says it leaves.

@@ -41,9 +41,10 @@ def router_ids(wanted: Mapping[str, tuple[Hashable, int | None]]) -> dict[str, i
         used, first = taken[scope], _first_choice(instance)
         free = next((i for n in range(255) if (i := (first - 1 + n) % 255 + 1) not in used), None)
         if free is None:
-            where = " ".join(map(str, scope)) if isinstance(scope, tuple) else scope
+            # Of a segment and a family people need the segment: the instance's name tells the family.
+            segment = scope[0] if isinstance(scope, tuple) else scope
             raise RefusedError(
-                f"segment {where} has no free virtual router id for cluster {instance}",
+                f"segment {segment} has no free virtual router id for cluster {instance}",
                 "spread the clusters over more segments",
             )
         used.add(free)
