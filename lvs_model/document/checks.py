@@ -7,23 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
+from lvs_model.document.base import Strict
+from lvs_model.document.texts import CheckCommand, Domain, Hexadecimal, Md5, Path, Token
 from lvs_model.document.types import (
     Address,
-    Command,
     Count,
+    FileWeight,
     HttpStatus,
-    Path,
     Port,
     Seconds,
     SecondsOrZero,
-    Strict,
-    Token,
-    no_bool,
+    WholeSeconds,
 )
-
-FileWeight = Annotated[int, Field(ge=1, le=253), BeforeValidator(no_bool)]
 
 
 class Common(Strict):
@@ -68,18 +65,18 @@ class _Connecting(Common):
 class TcpCheck(_Connecting):
     """A connection is accepted."""
 
-    type: Literal["tcp"] = "tcp"
+    type: Literal["tcp"] = Field(default="tcp", description="Kind of check.")
 
 
 class HttpCheck(_Connecting):
     """An HTTP request has the expected answer."""
 
-    type: Literal["http"]
+    type: Literal["http"] = Field(description="Kind of check.")
     path: Path = Field(default="/", description="Path of the request.")
     status: HttpStatus | None = Field(
         default=None, description="Status that means healthy. Default: 200, with a digest any."
     )
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = Field(
+    digest: Md5 | None = Field(
         default=None, description="MD5 of a healthy answer's body, as `genhash` prints it."
     )
     virtual_host: Token | None = Field(default=None, description="Host header of the request.")
@@ -98,7 +95,7 @@ class HttpCheck(_Connecting):
 class HttpsCheck(HttpCheck):
     """An HTTPS request has the expected answer; the certificate is not verified."""
 
-    type: Literal["https"]  # type: ignore[assignment]
+    type: Literal["https"] = Field(description="Kind of check.")  # type: ignore[assignment]
     sni: bool = Field(default=True, description="Name the virtual_host in the TLS handshake.")
 
     @property
@@ -110,15 +107,15 @@ class HttpsCheck(HttpCheck):
 class SmtpCheck(_Connecting):
     """The mail server greets, and answers to HELO."""
 
-    type: Literal["smtp"]
+    type: Literal["smtp"] = Field(description="Kind of check.")
     helo: Token | None = Field(default=None, description="Its name in the greeting. Default: keepalived's.")
 
 
 class DnsCheck(_Connecting):
     """The name server answers a question."""
 
-    type: Literal["dns"]
-    name: Token = Field(default=".", description="The name that is asked for.")
+    type: Literal["dns"] = Field(description="Kind of check.")
+    name: Domain = Field(default=".", description="The name that is asked for.")
     record: Literal["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"] = Field(
         default="SOA", description="The record that is asked for."
     )
@@ -127,15 +124,15 @@ class DnsCheck(_Connecting):
 class PingCheck(Common):
     """The host answers an ICMP echo; says nothing about the service."""
 
-    type: Literal["ping"]
+    type: Literal["ping"] = Field(description="Kind of check.")
     address: Address | None = Field(default=None, description="Address to check. Default: the RIP.")
 
 
 class UdpCheck(_Connecting):
     """No ICMP error comes back to a datagram, or an answer does."""
 
-    type: Literal["udp"]
-    payload: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){1,256}$")] | None = Field(
+    type: Literal["udp"] = Field(description="Kind of check.")
+    payload: Hexadecimal | None = Field(
         default=None, description="The datagram's content in hexadecimal digits. Default: random bytes."
     )
     reply: bool = Field(default=False, description="True: an answer must come. False: no error is enough.")
@@ -144,9 +141,12 @@ class UdpCheck(_Connecting):
 class ScriptCheck(Common):
     """A program of the operator's own ends with exit code 0."""
 
-    type: Literal["script"]
-    command: Command = Field(
-        description="The program and its arguments; {address} and {port} stand for the real server's."
+    type: Literal["script"] = Field(description="Kind of check.")
+    command: CheckCommand = Field(
+        description="The program and its arguments; {address} and {port} in them stand for the real server's."
+    )
+    timeout: WholeSeconds = Field(
+        default=2, description="Seconds until a run that did not end has failed; whole ones."
     )
     dynamic_weight: bool = Field(
         default=False,
@@ -158,7 +158,7 @@ class ScriptCheck(Common):
 class FileCheck(Strict):
     """A number in a file on the directors is added to the weight: draining without a reload."""
 
-    type: Literal["file"]
+    type: Literal["file"] = Field(description="Kind of check.")
     path: Path | None = Field(
         default=None,
         description="The file. Default: one for each real server below /var/lib/lvs-toolkit/weight/.",
@@ -184,8 +184,11 @@ CHECKS = {
 
 
 def _type_of(value: Any) -> Any:  # noqa: ANN401 - whatever the document holds
-    kind = value.get("type", "tcp") if isinstance(value, dict) else getattr(value, "type", "tcp")
-    return kind if kind in CHECKS else None
+    if isinstance(value, Strict):
+        kind = getattr(value, "type", None)
+    else:
+        kind = value.get("type", "tcp") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) and kind in CHECKS else None
 
 
 Check = Annotated[

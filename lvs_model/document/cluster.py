@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field
 
+from lvs_model.document.base import Strict
 from lvs_model.document.failover import ConnectionSync, Email, Failover
 from lvs_model.document.service import HostService, Service
+from lvs_model.document.texts import GroupName, InterfaceName, Line, Name
 from lvs_model.document.types import (
     Address,
-    GroupName,
-    InterfaceName,
-    Line,
-    Name,
-    Number,
+    Capacity,
+    LongSeconds,
     Priority,
-    Strict,
+    RelativeError,
     Subnet,
+    TableBits,
     Weight,
-    Whole,
-    WholeSeconds,
 )
 
 Platform = Literal["debian12", "debian13"]
@@ -32,9 +30,8 @@ class Network(Strict):
 
     interface: InterfaceName = Field(description="Interface on it; a host overrides with lvs_interfaces.")
     subnets: list[Subnet] = Field(min_length=1, description="Subnets of this network.")
-    segment: str | None = Field(
+    segment: Line | None = Field(
         default=None,
-        min_length=1,
         description="Name of the layer-2 segment; networks of clusters that share one name it alike. "
         "Default: the network's first subnet.",
     )
@@ -48,20 +45,20 @@ class Network(Strict):
 class Timeouts(Strict):
     """Idle times after which IPVS forgets a connection; the kernel's own where not given."""
 
-    tcp: WholeSeconds | None = Field(default=None, description="Seconds; the kernel's: 900.")
-    tcp_fin: WholeSeconds | None = Field(default=None, description="Seconds after a FIN; the kernel's: 120.")
-    udp: WholeSeconds | None = Field(default=None, description="Seconds; the kernel's: 300.")
+    tcp: LongSeconds | None = Field(default=None, description="Seconds; the kernel's: 900.")
+    tcp_fin: LongSeconds | None = Field(default=None, description="Seconds after a FIN; the kernel's: 120.")
+    udp: LongSeconds | None = Field(default=None, description="Seconds; the kernel's: 300.")
 
 
 class Ipvs(Strict):
     """Kernel options of IPVS on the directors."""
 
-    table_bits: Annotated[Whole, Field(ge=8, le=20)] = Field(
+    table_bits: TableBits = Field(
         default=12,
         description="log2 of the connection hash table's buckets (module parameter conn_tab_bits); "
         "a change takes effect when ip_vs is loaded anew.",
     )
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = Field(default=Timeouts(), description="Idle times of connections.")
     expire_dead: bool = Field(
         default=False,
         description="True: connections of a real server that was taken out end at once, also after one "
@@ -90,26 +87,33 @@ class ExtraLines(Strict):
 class Cluster(Strict):
     """A whole cluster: the value of the inventory variable ``lvs_cluster``."""
 
-    name: Name
+    name: Name = Field(description="The cluster's name, unique in the inventory.")
     directors: GroupName = Field(description="Inventory group of the directors, in order of preference.")
-    engine: Literal["keepalived"] = "keepalived"
-    platforms: Annotated[list[Platform], Field(min_length=1)] = Field(
+    engine: Literal["keepalived"] = Field(
+        default="keepalived", description="What fills the IPVS table and moves the VIPs."
+    )
+    platforms: list[Platform] = Field(
         default=list(PLATFORMS),
+        min_length=1,
         description="Systems that the directors run: options that one of them lacks are refused.",
     )
-    networks: dict[Name, Network] = Field(min_length=1)
-    failover: Failover
-    connection_sync: ConnectionSync | None = None
-    ipvs: Ipvs = Ipvs()
-    weight_error: Annotated[Number, Field(gt=0, le=0.5)] = Field(
+    networks: dict[Name, Network] = Field(min_length=1, description="Networks by a name of your own.")
+    failover: Failover = Field(description="Which director owns the VIPs.")
+    connection_sync: ConnectionSync | None = Field(
+        default=None, description="How directors tell each other of their connections. Default: they do not."
+    )
+    ipvs: Ipvs = Field(default=Ipvs(), description="Kernel options on the directors.")
+    weight_error: RelativeError = Field(
         default=0.05,
         description="How far a share computed from lvs_capacity may be from the exact one, relatively.",
     )
-    email: Email | None = None
+    email: Email | None = Field(default=None, description="Mail about what happens. Default: none.")
     services: list[Service] = Field(
         default=[], description="Without any, keepalived runs without IPVS and only moves failover.vips."
     )
-    extra_lines: ExtraLines = ExtraLines()
+    extra_lines: ExtraLines = Field(
+        default=ExtraLines(), description="Lines of keepalived.conf(5) that the toolkit does not know."
+    )
 
 
 class HostVariables(Strict):
@@ -123,7 +127,7 @@ class HostVariables(Strict):
         default=None,
         description="IPVS weight; 0 gets no new connections. Default: from lvs_capacity, else 1.",
     )
-    lvs_capacity: Annotated[Number, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = Field(
+    lvs_capacity: Capacity | None = Field(
         default=None,
         description="What it can do beside the others of its pool, in any unit: weights follow from it. "
         "\"{{ ansible_facts['processor_vcpus'] }}\" takes the observed CPUs.",

@@ -7,28 +7,35 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from lvs_model.document.base import Strict
+from lvs_model.document.texts import Command, HostName, Name, Password, Token
 from lvs_model.document.types import (
     Address,
     AdvertInterval,
-    Byte,
-    Command,
-    Count,
+    Datagram,
     Delay,
-    HostName,
+    Hops,
+    MessageGap,
     MulticastGroup,
-    Name,
-    Number,
+    Packets,
     Port,
+    Retries,
     RouterId,
     SecondsOrZero,
-    Strict,
-    Token,
+    Times,
     TrackWeight,
-    Whole,
     WholeSeconds,
+    WholeSecondsOrZero,
 )
+
+
+def _first_below_second(value: list[int]) -> list[int]:
+    # proc_do_sync_threshold in net/netfilter/ipvs/ip_vs_ctl.c; a period of 0 tells of a connection once.
+    if value[1] and value[0] >= value[1]:
+        raise ValueError("the first number must be below the second, or the second 0")
+    return value
 
 
 class Authentication(Strict):
@@ -37,7 +44,7 @@ class Authentication(Strict):
     type: Literal["pass", "ah"] = Field(
         default="pass", description="pass: in clear text in each advert; ah: IPsec's header, IPv4 only."
     )
-    password: Annotated[str, Field(min_length=1, max_length=8, pattern=r"^[A-Za-z0-9_.:+,@%=-]+$")] = Field(
+    password: Password = Field(
         description="1 to 8 characters. Keep it in a vault.", json_schema_extra={"secret": True}
     )
 
@@ -45,17 +52,15 @@ class Authentication(Strict):
 class GratuitousArp(Strict):
     """How the new owner tells the segment where the VIPs are now."""
 
-    repeat: Annotated[Whole, Field(ge=1, le=100)] = Field(
+    repeat: Times = Field(
         default=5, description="Messages a VIP when it becomes the owner, and again after the delay."
     )
-    delay: SecondsOrZero = Field(default=5, description="Seconds until the second round; 0: none.")
-    refresh: SecondsOrZero = Field(
+    delay: WholeSecondsOrZero = Field(default=5, description="Seconds until the second round; 0: none.")
+    refresh: WholeSecondsOrZero = Field(
         default=60, description="Seconds between repetitions while it is the owner; 0: none."
     )
-    refresh_repeat: Annotated[Whole, Field(ge=1, le=100)] = Field(
-        default=1, description="Messages a VIP in each repetition."
-    )
-    interval: Annotated[Number, Field(ge=0, le=10)] = Field(
+    refresh_repeat: Times = Field(default=1, description="Messages a VIP in each repetition.")
+    interval: MessageGap = Field(
         default=0, description="Seconds between two messages on an interface, for switches that drop bursts."
     )
 
@@ -63,7 +68,7 @@ class GratuitousArp(Strict):
 class TrackedProcess(Strict):
     """A process that the owner of the VIPs must run."""
 
-    name: Name
+    name: Name = Field(description="Its name in keepalived's configuration.")
     process: Token = Field(description="Its name, or its path.")
     restart: Command | None = Field(
         default=None,
@@ -82,16 +87,12 @@ class TrackedProcess(Strict):
 class TrackedScript(Strict):
     """A program of the operator's own whose exit code 0 means that this director can serve."""
 
-    name: Name
-    command: Command
+    name: Name = Field(description="Its name in keepalived's configuration.")
+    command: Command = Field(description="The absolute path of the program, and its arguments.")
     interval: WholeSeconds = Field(default=2, description="Seconds between two runs.")
     timeout: WholeSeconds = Field(default=2, description="Seconds until a run has failed.")
-    rise: Annotated[Whole, Field(ge=1, le=100)] = Field(
-        default=2, description="Successes in a row until it counts as right."
-    )
-    fall: Annotated[Whole, Field(ge=1, le=100)] = Field(
-        default=2, description="Failures in a row until it counts as failed."
-    )
+    rise: Times = Field(default=2, description="Successes in a row until it counts as right.")
+    fall: Times = Field(default=2, description="Failures in a row until it counts as failed.")
     weight: TrackWeight = Field(
         default=0, description="Added to the priority; 0: a failure gives the VIPs up."
     )
@@ -105,8 +106,8 @@ class Track(Strict):
     networks: list[Name] = Field(
         default=[], description="Networks whose interface must be up, beside the election's own."
     )
-    processes: list[TrackedProcess] = Field(default=[])
-    scripts: list[TrackedScript] = Field(default=[])
+    processes: list[TrackedProcess] = Field(default=[], description="Processes that must run.")
+    scripts: list[TrackedScript] = Field(default=[], description="Programs that must succeed.")
 
 
 class Notify(Strict):
@@ -125,7 +126,7 @@ class Notify(Strict):
 class Instance(Strict):
     """A set of VIPs that move together. Several instances let several directors be active at once."""
 
-    name: Name
+    name: Name = Field(description="Its name, from which its router id follows.")
     vips: list[Address] = Field(default=[], description="Its VIPs. The first instance has those left over.")
     directors: list[HostName] = Field(
         default=[], description="Directors in order of preference. Default: the group's order."
@@ -141,14 +142,14 @@ class Instance(Strict):
 class SyncGroup(Strict):
     """Instances that always have the same owner, as the two sides of a NAT director must."""
 
-    name: Name
-    instances: list[Name] = Field(min_length=2)
+    name: Name = Field(description="Its name in keepalived's configuration.")
+    instances: list[Name] = Field(min_length=2, description="Names of its instances, two at least.")
 
 
 class Email(Strict):
     """Mail about what happens to directors and real servers."""
 
-    to: list[Token] = Field(min_length=1)
+    to: list[Token] = Field(min_length=1, description="Addresses that it goes to.")
     sender: Token = Field(description="Address of the sender.")
     server: Token = Field(description="Mail server: an address or a name.")
     port: Port = Field(default=25, description="Its port.")
@@ -161,7 +162,7 @@ class Email(Strict):
 class Failover(Strict):
     """Which director owns the VIPs, and when that changes."""
 
-    method: Literal["vrrp"] = "vrrp"
+    method: Literal["vrrp"] = Field(default="vrrp", description="How the directors elect the owner.")
     network: Name = Field(description="Network on which the directors elect the owner.")
     version: Literal[2, 3] = Field(default=3, description="VRRP version; 2 knows IPv4 only.")
     transport: Literal["unicast", "multicast"] = Field(
@@ -179,7 +180,7 @@ class Failover(Strict):
         default=1.0,
         description="Seconds between VRRP adverts, in steps of 0.01 (RFC 5798, 5.2.7); version 2: whole.",
     )
-    lost_adverts: Annotated[Whole, Field(ge=1, le=100)] = Field(
+    lost_adverts: Times = Field(
         default=3, description="Adverts that must be missing before a backup takes over (RFC 5798: 3)."
     )
     router_id: RouterId | None = Field(
@@ -189,22 +190,29 @@ class Failover(Strict):
     startup_delay: Delay = Field(
         default=0, description="Seconds after its start before keepalived takes part in the election."
     )
-    authentication: Authentication | None = None
-    gratuitous_arp: GratuitousArp = GratuitousArp()
+    authentication: Authentication | None = Field(
+        default=None, description="version 2: a password in the adverts. Default: none."
+    )
+    gratuitous_arp: GratuitousArp = Field(
+        default=GratuitousArp(), description="How a new owner tells the segment."
+    )
     vips: list[Address] = Field(
         default=[], description="Addresses that move with the VIPs and have no service of the toolkit's."
     )
     instances: list[Instance] = Field(default=[], description="Default: one, named like the cluster.")
-    sync_groups: list[SyncGroup] = Field(default=[])
-    track: Track = Track()
-    notify: Notify = Notify()
+    sync_groups: list[SyncGroup] = Field(
+        default=[], description="Sets of instances that always have the same owner."
+    )
+    track: Track = Field(default=Track(), description="What must work on a director that owns VIPs.")
+    notify: Notify = Field(default=Notify(), description="Programs that a change of state starts.")
 
 
 class ConnectionSync(Strict):
     """Directors tell each other of their connections, so that these survive a failover."""
 
     network: Name = Field(description="Network for the sync messages; they are not authenticated.")
-    id: Byte | None = Field(
+    # 0 would take in everybody's messages (ip_vs_process_message in net/netfilter/ipvs/ip_vs_sync.c).
+    id: RouterId | None = Field(
         default=None, description="Sync id. Default: a free one, derived from the cluster's name."
     )
     daemons: Literal["follow", "both"] = Field(
@@ -212,18 +220,18 @@ class ConnectionSync(Strict):
         description="follow: the owner of the VIPs sends and the others listen; both: each does both.",
     )
     port: Port = Field(default=8848, description="UDP port of the messages.")
-    ttl: Annotated[Whole, Field(ge=1, le=255)] = Field(default=1, description="Time to live of the messages.")
+    ttl: Hops = Field(default=1, description="Time to live of the messages.")
     group: MulticastGroup | None = Field(default=None, description="Multicast group. Default: 224.0.0.81.")
-    longest: Annotated[Whole, Field(ge=64, le=65507)] | None = Field(
+    longest: Datagram | None = Field(
         default=None, description="Bytes of a message at most. Default: what the interface's MTU allows."
     )
-    threshold: Annotated[list[Count], Field(min_length=2, max_length=2)] = Field(
+    threshold: Annotated[
+        list[Packets], Field(min_length=2, max_length=2), AfterValidator(_first_below_second)
+    ] = Field(
         default=[3, 50],
         description="A connection is told at its n-th packet, then every m-th: net.ipv4.vs.sync_threshold.",
     )
-    refresh: SecondsOrZero = Field(
+    refresh: WholeSecondsOrZero = Field(
         default=0, description="Seconds between refreshes of a connection: net.ipv4.vs.sync_refresh_period."
     )
-    retries: Annotated[Whole, Field(ge=0, le=8)] = Field(
-        default=0, description="Repetitions of a message: net.ipv4.vs.sync_retries."
-    )
+    retries: Retries = Field(default=0, description="Repetitions of a message: net.ipv4.vs.sync_retries.")

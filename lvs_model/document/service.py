@@ -7,28 +7,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from lvs_model.document.base import Strict
 from lvs_model.document.checks import Check, FileCheck, HttpCheck, TcpCheck
+from lvs_model.document.texts import Command, GroupName, Line, Name, Path, Token
 from lvs_model.document.types import (
     Address,
-    Command,
-    GroupName,
     HttpStatus,
-    Line,
+    LongSeconds,
     Mark,
-    Name,
-    Path,
     Port,
     PortRange,
     Ports,
     Positive,
+    PrefixLength,
     Protocol,
-    Strict,
-    Token,
+    Requests,
     Weight,
-    Whole,
-    WholeSeconds,
 )
 
 # Every scheduler of the kernel (net/netfilter/ipvs/Kconfig); weights.py says what each promises.
@@ -47,11 +45,33 @@ def _known_scheduler(value: str) -> str:
 
 
 def _one_or_several(value: Any) -> Any:  # noqa: ANN401 - whatever the document holds
-    return [value] if isinstance(value, dict) else value
+    return value if isinstance(value, list) else [value]
 
 
 def _all_ports(value: Any) -> Any:  # noqa: ANN401 - whatever the document holds
     return [ALL_PORTS] if value == "all" else value
+
+
+class _Alternative:
+    """Tells the JSON Schema of a list what may stand in its place; ``None``: one of its items."""
+
+    def __init__(self, alternative: JsonSchemaValue | None = None) -> None:
+        self.alternative = alternative
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """See pydantic, «Customizing JSON Schema»."""
+        several = handler(core_schema)
+        return {"anyOf": [self.alternative or several["items"], several]}
+
+
+_PORTS_SCHEMA = _Alternative({"const": "all"})
+
+Scheduler = Annotated[
+    str, AfterValidator(_known_scheduler), WithJsonSchema({"type": "string", "enum": list(SCHEDULERS)})
+]
+Checks = Annotated[list[Check], Field(min_length=1), BeforeValidator(_one_or_several), _Alternative()]
 
 
 class Probe(Strict):
@@ -71,7 +91,7 @@ class Probe(Strict):
         description="Response header in which a real server gives its inventory name. Without it "
         "verify cannot prove that each one is reached.",
     )
-    requests: Annotated[Whole, Field(ge=1, le=10000)] = Field(
+    requests: Requests = Field(
         default=60, description="Requests that one verification sends; rounded up to whole weight cycles."
     )
 
@@ -93,7 +113,7 @@ class Thresholds(Strict):
 class Fallback(Strict):
     """The server that answers when too few real servers can: with an apology, or with everything."""
 
-    address: Address
+    address: Address = Field(description="Its address.")
     port: Port | None = Field(default=None, description="Its port. Default: the service's.")
     forwarding: Forwarding | None = Field(default=None, description="Default: as the service's.")
 
@@ -110,25 +130,31 @@ class ServiceNotify(Strict):
 class Service(Strict):
     """A virtual service: what clients reach at the VIPs."""
 
-    name: Name
-    vips: list[Address] = Field(min_length=1)
-    ports: Annotated[list[Ports], Field(min_length=1), BeforeValidator(_all_ports)] = Field(
+    name: Name = Field(description="Its name, unique in the cluster.")
+    vips: list[Address] = Field(min_length=1, description="Addresses that clients know it by.")
+    ports: Annotated[list[Ports], Field(min_length=1), BeforeValidator(_all_ports), _PORTS_SCHEMA] = Field(
         description="Ports, ranges ('6970-6999') and ports of another protocol ('6970-6999/udp'), or all."
     )
-    protocol: Protocol = "tcp"
+    protocol: Protocol = Field(default="tcp", description="Protocol of the ports that name none.")
     mark: Mark = Field(
         default=None,
         description="Firewall mark that makes all VIPs, ports and protocols one service: given, or auto.",
     )
-    forwarding: Forwarding = "dr"
-    tunnel: Tunnel = Tunnel()
-    scheduler: Annotated[str, AfterValidator(_known_scheduler)] = "wlc"
-    scheduler_flags: list[Literal["sh-port", "sh-fallback", "mh-port", "mh-fallback"]] = Field(default=[])
+    forwarding: Forwarding = Field(
+        default="dr",
+        description="dr: direct routing; nat: servers answer through the director; tun: in a tunnel; "
+        "masquerade: nat with the director's own address as source.",
+    )
+    tunnel: Tunnel = Field(default=Tunnel(), description="tun: how packets are wrapped.")
+    scheduler: Scheduler = Field(default="wlc", description="How real servers are chosen (ipvsadm(8)).")
+    scheduler_flags: list[Literal["sh-port", "sh-fallback", "mh-port", "mh-fallback"]] = Field(
+        default=[], description="Options of the schedulers sh and mh (ipvsadm(8))."
+    )
     one_packet: bool = Field(default=False, description="udp: schedule every datagram by itself.")
-    persistence: WholeSeconds | None = Field(
+    persistence: LongSeconds | None = Field(
         default=None, description="Seconds that a client's further connections go to the same real server."
     )
-    persistence_prefix: Annotated[Whole, Field(ge=1, le=128)] | None = Field(
+    persistence_prefix: PrefixLength | None = Field(
         default=None, description="Clients alike in this many leading bits count as one. Default: all bits."
     )
     pool: GroupName = Field(description="Inventory group of the real servers.")
@@ -152,13 +178,15 @@ class Service(Strict):
     notify_at_stop: bool = Field(
         default=False, description="True: quorum_down and server_down also when keepalived stops (omega)."
     )
-    thresholds: Thresholds | None = None
-    fallback: Fallback | None = None
-    check: Annotated[list[Check], Field(min_length=1), BeforeValidator(_one_or_several)] = Field(
-        default=[TcpCheck()], description="One check, or a list of which all must pass."
+    thresholds: Thresholds | None = Field(
+        default=None, description="Connections that a real server takes. Default: no limit."
     )
-    notify: ServiceNotify = ServiceNotify()
-    probe: Probe = Probe()
+    fallback: Fallback | None = Field(
+        default=None, description="The server that answers while the service is below its quorum."
+    )
+    check: Checks = Field(default=[TcpCheck()], description="One check, or a list of which all must pass.")
+    notify: ServiceNotify = Field(default=ServiceNotify(), description="Programs that a change starts.")
+    probe: Probe = Field(default=Probe(), description="How `verify` asks it from a client.")
     extra_lines: list[Line] = Field(
         default=[],
         description="Lines of keepalived.conf(5) for the virtual_server block, as they stand.",
@@ -213,6 +241,4 @@ class HostService(Strict):
     )
     port: Port | None = Field(default=None, description="nat, masquerade: its port there.")
     thresholds: Thresholds | None = Field(default=None, description="Default: the service's.")
-    check: Annotated[list[Check], Field(min_length=1), BeforeValidator(_one_or_several)] | None = Field(
-        default=None, description="Default: the service's."
-    )
+    check: Checks | None = Field(default=None, description="Default: the service's.")

@@ -6,48 +6,38 @@ from typing import Any
 
 import pytest
 
-from lvs_model.document import SCHEDULERS, Check, Cluster, Network
+from lvs_model.document import SCHEDULERS, Cluster, Network, TcpCheck
+from lvs_model.inventory import read_inventory
 
 from .builders import Case
-
-
-def put(value: Any, path: str, new: Any) -> None:  # noqa: ANN401
-    """Set what stands at a path such as "services/0/check"; a key may be new."""
-    *steps, last = [int(step) if step.isdigit() else step for step in path.split("/")]
-    for step in steps:
-        value = value[step]
-    value[last] = new
-
-
-def place(path: str) -> str:
-    """The same path as problems write it: ".services[0].check"."""
-    return "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path.split("/"))
-
+from .documents import field_problems, place, problems_at
 
 NAME_RULE = "a name is 1 to 31 of a-z, 0-9, '_' and '-', and begins with a letter"
 INTERFACE_RULE = "an interface name is 1 to 15 of A-Z, a-z, 0-9, '_', '.' and '-', and not lo"
 TOKEN_RULE = "use 1 to 255 of A-Z, a-z, 0-9 and /_.:?&=%+,;@*()~-, not beginning with '~'"  # noqa: S105
-UNICAST_RULE = "use an address of the network's own, no multicast, loopback or link-local one"
+PATH_RULE = "begin it with '/', and use up to 254 more of A-Z, a-z, 0-9 and /_.:?&=%+,;@*()~-"
+UNICAST_RULE = "use an address of the network's own, no multicast, broadcast, loopback or link-local one"
 S0 = "lvs_cluster[edge].services[0]"
 _NETWORK = {"interface": "eth2", "subnets": ["10.0.0.0/8"]}
 
 
 KNOWN = {
-    "servces": "connection_sync, directors, engine, failover, ipvs, name, networks, services",
+    "servces": "connection_sync, directors, email, engine, extra_lines, failover, ipvs, name, networks, "
+    "platforms, services, weight_error",
     "networks/front/mtu": "interface, segment, subnets",
-    "connection_sync/id": "network",
-    "services/0/forwardng": "check, forwarding, min_servers, name, pool, ports, probe, protocol, scheduler, "
-    "vips",
-    "services/0/check/pth": "interval, path, port, retries, status, timeout, type, virtual_host",
+    "connection_sync/ttll": "daemons, group, id, longest, network, port, refresh, retries, threshold, ttl",
+    "services/0/forwardng": "check, extra_lines, fallback, forwarding, hysteresis, mark, min_servers, name, "
+    "notify, notify_at_stop, on_failure, one_packet, persistence, persistence_prefix, pool, ports, probe, "
+    "protocol, quorum, scheduler, scheduler_flags, server_port, starts_down, thresholds, tunnel, vips",
+    "services/0/check/pth": "address, digest, interval, path, port, retries, retry_delay, status, timeout, "
+    "type, virtual_host, warm_up",
+    "failover/track/scrips": "networks, processes, scripts",
 }
 
 
 @pytest.mark.parametrize(("path", "known"), KNOWN.items())
 def test_an_unknown_key_is_named_with_those_that_are_known(path: str, known: str) -> None:
-    case = Case()
-    put(case.document, path, 1)
-
-    assert case.problems() == [
+    assert problems_at(path, 1) == [
         f"lvs_cluster[edge]{place(path)}: unknown key: remove it, or mend its spelling (known here: {known})"
     ]
 
@@ -59,7 +49,6 @@ def test_an_unknown_key_is_named_with_those_that_are_known(path: str, known: str
         "networks",
         "failover",
         "failover/network",
-        "services",
         "services/0/vips",
         "networks/front/subnets",
     ],
@@ -72,7 +61,7 @@ def test_a_missing_key_is_named(path: str) -> None:
         value = value[int(step) if step.isdigit() else step]
     del value[last]
 
-    assert case.problems() == [f"lvs_cluster[edge]{place(path)}: this key is missing: add it"]
+    assert field_problems(case) == [f"lvs_cluster[edge]{place(path)}: this key is missing: add it"]
 
 
 VIP = "services/0/vips/0"
@@ -83,7 +72,10 @@ HEADER = "services/0/probe/header"
 INTERFACE = "networks/front/interface"
 WHOLE = "write a whole number"
 KEYS = "write keys and values: {key: value}"
-TEXT = "an address is a text, such as 192.0.2.10"
+ADDRESS = "write it as 192.0.2.10 or 2001:db8::10"
+SUBNET = "write it as 192.0.2.0/24 or 2001:db8::/64, with no host bits set"
+CHECK_RULE = "write {type: …} with one of tcp, http, https, smtp, dns, ping, udp, script, file"
+PORT_RULE = "write 80, '6970-6999' or '554/tcp', with ports from 1 to 65535"
 
 
 @pytest.mark.parametrize(
@@ -91,26 +83,40 @@ TEXT = "an address is a text, such as 192.0.2.10"
     [
         # Addresses and networks.
         *(
-            (VIP, value, f"'{value}' is not an IPv4 address", "write it as 192.0.2.10")
-            for value in ("192.0.2.256", "www", "192.0.2.10/32", "2001:db8::10", "")
+            (VIP, value, f"{value!r} is no IP address", ADDRESS)
+            for value in ("192.0.2.256", "www", "192.0.2.10/32", "2001:db8::g", "fe80::1%eth0", "", None)
         ),
-        *((VIP, value, f"{value} is not allowed", TEXT) for value in (None, 80, True)),
+        # ipaddress would take numbers.
+        *((VIP, value, f"{value} is no IP address", ADDRESS) for value in (80, True)),
         *(
             (VIP, value, f"'{value}' is not allowed", UNICAST_RULE)
-            for value in ("224.0.0.9", "127.0.0.1", "0.0.0.0", "169.254.1.1")  # noqa: S104 - nothing is bound
+            for value in ("224.0.0.9", "127.0.0.1", "0.0.0.0", "0.0.0.80", "169.254.1.1")  # noqa: S104
+        ),
+        *(
+            (VIP, value, f"'{value}' is not allowed", UNICAST_RULE)
+            for value in ("255.255.255.255", "ff02::12", "::1", "::", "fe80::1")
+        ),
+        (
+            VIP,
+            "::ffff:192.0.2.10",
+            "'::ffff:192.0.2.10' is an IPv4 address in IPv6 clothes",
+            "write it as 192.0.2.10",
         ),
         ("services/0/vips", [], "this is empty", "give at least one"),
-        (
-            "networks/front/subnets/0",
-            "192.0.2.1/24",
-            "'192.0.2.1/24' is not an IPv4 network",
-            "write it as 192.0.2.0/24, with no host bits set",
+        *(
+            ("networks/front/subnets/0", value, f"{value!r} is no IP network", SUBNET)
+            for value in ("192.0.2.1/24", "2001:db8::1/64", "front", 24)
         ),
         # Choices.
         ("services/0/scheduler", "wr", "'wr' is not allowed", f"use one of {', '.join(SCHEDULERS)}"),
-        ("services/0/forwarding", "nat", "'nat' is not allowed", "use 'dr'"),
-        ("services/0/protocol", "udp", "'udp' is not allowed", "use 'tcp'"),
-        ("services/0/check/type", "smtp", "'smtp' is not allowed", "use 'http' or 'tcp'"),
+        (
+            "services/0/forwarding",
+            "fullnat",
+            "'fullnat' is not allowed",
+            "use 'dr', 'nat', 'tun' or 'masquerade'",
+        ),
+        ("services/0/protocol", "icmp", "'icmp' is not allowed", "use 'tcp', 'udp' or 'sctp'"),
+        ("failover/version", "3", "'3' is not allowed", "use a value 2 or 3"),
         ("engine", "ldirectord", "'ldirectord' is not allowed", "use 'keepalived'"),
         ("failover/failback", "perhaps", "'perhaps' is no boolean", "write true or false"),
         # Names.
@@ -125,24 +131,46 @@ TEXT = "an address is a text, such as 192.0.2.10"
         ),
         # What would end a value in a daemon's configuration, or be expanded there.
         *(
-            (PATH, value, f"{value!r} is not allowed", TOKEN_RULE)
-            for value in ("/a b", "/}", "/#", "/!", "/'", "/$HOME", "/\0", "/\n", "/é", "/" + "a" * 255)
+            (PATH, value, f"{value!r} is not allowed", PATH_RULE)
+            for value in ("/a b", "/}", "/#", "/!", "/'", "/$HOME", "/\0", "/\n", "/é", "/\\")
         ),
-        (PATH, "healthz", "'healthz' is not allowed", "begin it with '/'"),
+        (PATH, "healthz", "'healthz' is not allowed", PATH_RULE),
+        (PATH, "/" + "a" * 255, f"'/{'a' * 78}… is not allowed", PATH_RULE),
         (HOST, 'a"b', "'a\"b' is not allowed", TOKEN_RULE),
         (HOST, "~SEQ(a,1,9)", "'~SEQ(a,1,9)' is not allowed", TOKEN_RULE),
         (HOST, "", "'' is not allowed", TOKEN_RULE),
         (HEADER, "", "'' is not allowed", TOKEN_RULE),
         (HEADER, "X:\n", "'X:\\n' is not allowed", TOKEN_RULE),
         # Numbers; YAML's `yes` is none.
-        (PORT, True, "True is not allowed", "this is a boolean, a number is expected"),
-        (PORT, "http", "'http' is no whole number", WHOLE),
-        (PORT, 80.5, "80.5 is no whole number", WHOLE),
-        (PORT, None, "None is no whole number", WHOLE),
+        *(
+            (PORT, value, f"{value!r} is no port", PORT_RULE)
+            for value in (
+                True,
+                "http",
+                80.5,
+                None,
+                0,
+                65536,
+                -1,
+                "0-80",
+                "80-79",
+                "80-65536",
+                "80/icmp",
+                "80 ",
+            )
+        ),
+        ("services/0/quorum", True, "True is not allowed", "this is a boolean, a number is expected"),
+        ("services/0/quorum", 1.5, "1.5 is no whole number", WHOLE),
+        ("services/0/quorum", "few", "'few' is no whole number", WHOLE),
+        ("services/0/quorum", "9" * 5000, f"'{'9' * 79}… is too large", "write a smaller number"),
         ("services/0/check/interval", "soon", "'soon' is no number", "write a number"),
         # Other kinds of value.
         ("services/0/ports", "80", "'80' is no list", "write a list: [a, b]"),
-        ("services/0/check", "http", "'http' is not a set of keys", KEYS),
+        *(
+            ("services/0/check", value, f"{value!r} is no check that the toolkit knows", CHECK_RULE)
+            for value in ("http", None, {"type": "icmp"}, {"type": None}, {"type": ["tcp"]})
+        ),
+        ("services/0/check", [], "this is empty", "give at least one"),
         ("networks", ["front"], "['front'] is not a set of keys", KEYS),
         ("networks", {}, "this is empty", "give at least one"),
     ],
@@ -150,16 +178,12 @@ TEXT = "an address is a text, such as 192.0.2.10"
 def test_a_wrong_value_is_named_with_its_place_and_remedy(
     path: str, value: object, what: str, remedy: str
 ) -> None:
-    case = Case()
-    put(case.document, path, value)
-
-    assert case.problems() == [f"lvs_cluster[edge]{place(path)}: {what}: {remedy}"]
+    assert problems_at(path, value) == [f"lvs_cluster[edge]{place(path)}: {what}: {remedy}"]
 
 
 @pytest.mark.parametrize(
     ("path", "lowest", "highest", "below", "above"),
     [
-        ("services/0/ports/0", 1, 65535, 0, 65536),
         ("services/0/check/port", 1, 65535, 0, 65536),
         ("services/0/check/status", 100, 599, 99, 600),
         ("services/0/check/interval", 0.1, 3600, 0.09, 3601),
@@ -177,10 +201,7 @@ def test_a_number_has_its_limits(
     path: str, lowest: float, highest: float, below: float, above: float
 ) -> None:
     def problems(value: float) -> list[str]:
-        case = Case()
-        case.document["ipvs"] = {}
-        put(case.document, path, value)
-        return case.problems()
+        return problems_at(path, value)
 
     where = "lvs_cluster[edge]" + place(path)
     rule = "is not allowed: use a value"
@@ -211,10 +232,7 @@ def test_a_number_has_its_limits(
     ],
 )
 def test_a_value_of_another_kind_is_one_problem_at_its_place(path: str, value: object) -> None:
-    case = Case()
-    put(case.document, path, value)
-
-    (problem,) = case.problems()
+    (problem,) = problems_at(path, value)
 
     assert problem.startswith(f"lvs_cluster[edge]{place(path)}: ")
     assert len(problem.split(": ")) >= 3
@@ -225,16 +243,28 @@ def test_a_document_without_a_name_is_called_by_its_variable() -> None:
     case = Case()
     del case.document["name"]
 
-    assert case.problems() == ["lvs_cluster.name: this key is missing: add it"]
+    assert field_problems(case) == ["lvs_cluster.name: this key is missing: add it"]
+
+
+def test_a_check_in_a_list_is_named_with_its_number() -> None:
+    assert problems_at("services/0/check", [{"type": "tcp"}, "http", {"type": "http", "path": "x"}]) == [
+        f"{S0}.check[1]: 'http' is no check that the toolkit knows: {CHECK_RULE}",
+        f"{S0}.check[2].path: 'x' is not allowed: {PATH_RULE}",
+    ]
 
 
 def test_values_that_only_look_like_text_are_numbers() -> None:
-    """Ansible's older templates make texts of numbers."""
+    """Templates can make texts of numbers."""
     case = Case()
     case.service["ports"] = ["80"]
+    case.service["mark"] = "7"
     case.hostvars["web1"]["lvs_weight"] = "3"
+    inventory, problems = read_inventory(*case.inputs())
+    (service,) = inventory.clusters["edge"].services
 
-    assert case.plan()["hosts"] == Case().plan()["hosts"]
+    assert problems == []
+    assert (service.endpoints(), service.mark) == ([("tcp", 80)], 7)
+    assert inventory.hosts["web1"].variables.lvs_weight == 3
 
 
 def test_defaults_are_what_the_design_promises() -> None:
@@ -251,8 +281,9 @@ def test_defaults_are_what_the_design_promises() -> None:
 
     assert (cluster.failover.failback, cluster.failover.advert_interval) == (False, 1.0)
     assert (service.protocol, service.forwarding, service.scheduler) == ("tcp", "dr", "wlc")
-    check = service.check
-    assert (check.type, check.interval, check.timeout, check.retries) == ("tcp", 2, 2, 2)
+    (check,) = service.checks
+    assert isinstance(check, TcpCheck)
+    assert (check.interval, check.timeout, check.retries) == (2, 2, 2)
     assert cluster.networks["front"].segment_name == "192.0.2.0/24"
     assert (
         Network.model_validate(
@@ -273,15 +304,8 @@ def test_defaults_are_what_the_design_promises() -> None:
 def test_times_of_a_check(
     options: dict[str, float], retry_delay: float, first_result: float, detection: float
 ) -> None:
-    check = Check.model_validate(options)
+    check = TcpCheck.model_validate(options)
 
-    assert check.retry_delay == retry_delay
+    assert check.delay_before_retry_s == retry_delay
     assert check.first_result_s == pytest.approx(first_result)
     assert check.detection_s == pytest.approx(detection)
-
-
-def test_the_schema_for_editors_describes_every_field() -> None:
-    definitions = Cluster.model_json_schema()["$defs"]
-
-    assert {"Service", "Network", "Failover", "Check", "Probe"} <= set(definitions)
-    assert all(one.get("additionalProperties") is False for one in definitions.values())

@@ -15,6 +15,13 @@ def read(case: Case) -> Inventory:
     return inventory
 
 
+def weights_of(case: Case) -> list[dict[str, int]]:
+    """The weights in each service of the only cluster."""
+    inventory = read(case)
+    (cluster,) = inventory.clusters.values()
+    return [inventory.weights(cluster, service) for service in cluster.services]
+
+
 def test_directors_and_pools_keep_the_inventorys_order() -> None:
     case = Case()
     case.groups["edge_directors"].reverse()
@@ -24,7 +31,8 @@ def test_directors_and_pools_keep_the_inventorys_order() -> None:
 
     (cluster,) = inventory.clusters.values()
     assert [host.name for host in inventory.directors(cluster)] == ["lb2", "lb1"]
-    assert [host.name for host in inventory.pool("edge_web")] == ["web3", "web1", "web2"]
+    (service,) = cluster.services
+    assert [host.name for host in inventory.pool(service)] == ["web3", "web1", "web2"]
     assert inventory.probes == ["client1"]
 
 
@@ -40,7 +48,27 @@ def test_a_servers_state_decides_its_weight_and_membership(state: str, weights: 
     case = Case()
     case.hostvars["web1"]["lvs_state"] = state
 
-    assert read(case).pool_weights("edge_web") == weights
+    assert weights_of(case) == [weights]
+
+
+def test_a_server_has_a_weight_and_a_state_of_its_own_in_a_service() -> None:
+    case = Case()
+    case.add_service("tls", ports=[443])
+    case.hostvars["web1"]["lvs_services"] = {"tls": {"weight": 7}}
+    case.hostvars["web2"]["lvs_services"] = {"tls": {"state": "disabled"}}
+    case.hostvars["web3"] |= {"lvs_state": "drained", "lvs_services": {"tls": {"state": "enabled"}}}
+
+    assert weights_of(case) == [{"web1": 3, "web2": 2, "web3": 0}, {"web1": 7, "web3": 1}]
+
+
+def test_weights_follow_from_capacities_where_none_is_given() -> None:
+    case = Case()
+    case.hostvars["web1"] = {"lvs_addresses": ["192.0.2.21"], "lvs_capacity": 64}
+    case.hostvars["web2"] = {"lvs_addresses": ["192.0.2.22"], "lvs_capacity": 32}
+
+    assert weights_of(case) == [{"web1": 2, "web2": 1, "web3": 1}]
+    del case.hostvars["web1"]["lvs_capacity"]
+    assert weights_of(case) == [{"web1": 1, "web2": 1, "web3": 1}]
 
 
 @pytest.mark.parametrize(
