@@ -121,6 +121,16 @@ def test_found_weights_keep_the_proportions_and_fit_the_table(
     assert sum(weights.values()) <= TABLE_PLACES.get(scheduler, 65535 * len(weights))
 
 
+@pytest.mark.parametrize(
+    "capacities",
+    [{"a": 50, "b": 16, "c": 51}, {"a": 23, "b": 24, "c": 23, "d": 5}, {"a": 71, "b": 13, "c": 72}],
+)
+def test_a_greater_capacity_is_never_the_lighter_one_to_save_a_unit(capacities: dict[str, float]) -> None:
+    """Within such a bound a smaller sum would do, with the greater capacity behind."""
+    for error in (0.2, 0.25, 0.3):
+        assert keeps(computed_weights(capacities, error=error), capacities, error)
+
+
 @given(capacities=CAPACITIES, error=ERRORS, factor=st.integers(2, 1000))
 def test_the_unit_and_the_order_of_capacities_are_of_no_matter(
     capacities: dict[str, float], error: float, factor: int
