@@ -13,8 +13,11 @@ from lvs_model.document import Cluster, HostVariables, Network, Service, problem
 from lvs_model.problems import Problem
 from lvs_model.weights import computed_weights
 
-# Variables that begin with lvs_ and are no host's own: the cluster document, and a run's options.
-_NOT_THE_HOSTS = {"lvs_cluster", "lvs_accept_unreachable"}
+RUN_OPTIONS = ("lvs_accept_unreachable", "lvs_plan_dir")
+"""Variables that say how a playbook runs; given with -e, every host has them."""
+
+# Variables that begin with lvs_ and are no host's own.
+_NOT_THE_HOSTS = {"lvs_cluster", *RUN_OPTIONS}
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tools.reference import reference
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "cluster-document.md"
@@ -14,12 +16,34 @@ def test_the_page_is_what_the_model_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference(), f"the document's schema has changed: {again}"
 
 
-def test_each_kind_of_key_is_there() -> None:
-    lines = reference().splitlines()
-    for line in (
-        "| `failover.failback` | true, false | `false` | True: a repaired director takes its role back. |",
-        "| `lvs_addresses` | list of IPv4 address | `[]` | The host's own addresses. |",
-        "| `services[].check.type` | `http`, `tcp` | `tcp` |  |",
-        "| `lvs_weight` | integer, 0 to 65535 | `1` | IPVS weight; 0 gets no new connections. |",
-    ):
-        assert line in lines
+@pytest.mark.parametrize(
+    ("section", "row"),
+    [
+        (
+            "`failover`",
+            "| `failback` | true, false | `false` | True: a repaired director takes its role back. |",
+        ),
+        (
+            "`failover.authentication`",
+            "| `password` | text | required | 1 to 8 characters. Keep it in a vault. |",
+        ),
+        ("`networks.NAME`", "| `subnets` | list of subnet | required | Subnets of this network. |"),
+        (
+            "`services[].notify`",
+            "| `quorum_up` | command |  | The service has its quorum again. |",
+        ),
+        ("Host variables", "| `lvs_addresses` | list of address | `[]` | The host's own addresses. |"),
+        (
+            "Host variables",
+            "| `lvs_weight` | integer, 0 to 65535 |  | IPVS weight; 0 gets no new connections. Default: from "
+            "lvs_capacity, else 1. |",
+        ),
+        ("`lvs_services.NAME`", "| `port` | integer, 1 to 65535 |  | nat, masquerade: its port there. |"),
+        ("`check`", "| `interval` | number, 0.1 to 3600 | `2` | Seconds between two checks. |"),
+        ("`{type: https}`", "| `sni` | true, false | `true` | Name the virtual_host in the TLS handshake. |"),
+    ],
+)
+def test_each_kind_of_key_stands_in_its_section(section: str, row: str) -> None:
+    sections = {title: part for title, _, part in (one.partition("\n") for one in reference().split("# "))}
+
+    assert row in sections[section].splitlines()
