@@ -14,16 +14,18 @@ class Problem:
     """One thing that is wrong.
 
     ``path`` names the place as an operator would write it (``lvs_cluster.services[0].vips[1]``,
-    ``host lb1: lvs_addresses``), ``what`` says what is wrong, ``remedy`` what to do about it.
+    ``host lb1: lvs_addresses``), ``what`` says what is wrong, ``remedy`` what to do about it. ``rule`` is
+    the id of the broken rule (docs/rules), empty where a value by itself is wrong.
     """
 
     path: str
     what: str
     remedy: str
+    rule: str = ""
 
     def __str__(self) -> str:
         """The problem on one line, as it is reported."""
-        return f"{self.path}: {self.what}: {self.remedy}"
+        return f"{self.path}: {self.what}: {self.remedy}" + (f" [{self.rule}]" if self.rule else "")
 
 
 class ModelError(Exception):
