@@ -135,7 +135,7 @@ def _turn(planned: dict[str, Any], cluster: dict[str, Any], seen: Observation) -
     """
     if not all(map(seen.runs, planned["units"])):
         return 2
-    return int(any(map(seen.owns, [cluster["anchor"], *cluster["vips"]])))
+    return int(any(map(seen.owns, [*cluster["anchors"], *cluster["vips"]])))
 
 
 def _again(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:

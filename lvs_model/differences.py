@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -142,21 +142,24 @@ def planned_table(planned: dict[str, Any]) -> ipvs_table.Table:
     return {
         key: ipvs_table.VirtualService(
             service["scheduler"],
-            {
-                address: ipvs_table.Server(server["weight"], server["method"])
-                for address, server in service["servers"].items()
-            },
+            {address: _planned_server(server) for address, server in service["servers"].items()},
+            tuple(service["extra"]),
         )
         for key, service in planned.get("ipvs", {}).items()
     }
 
 
+def _planned_server(server: dict[str, Any]) -> ipvs_table.Server:
+    return ipvs_table.Server(server["weight"], server["method"], tuple(server["extra"]))
+
+
 def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     """Differences of the kernel's table that keepalived will not mend by itself.
 
-    A real server that keepalived's checks found dead is missing rightly: that is no difference, and being
-    there is one (keepalived removes nothing that it did not add). One whose checks have no result yet is
-    pending, in the table or not.
+    What checks have found is no difference: a dead real server is missing, or has weight 0 where the service
+    inhibits it, a dynamic weight is what it is, and below the quorum a fallback stands in. What is there
+    although it should not is one (keepalived removes nothing that it did not add). A real server whose
+    checks have no result yet is pending, in the table or not.
     """
     running = any(map(seen.runs, planned["units"]))
     if "ipvs" not in planned or not running:
@@ -169,23 +172,66 @@ def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     wanted = planned_table(planned)
     differences = []
     for key, service in wanted.items():
-        for server in list(service.servers):
-            state = view.get((key, server), {"alive": False, "checked": False})
-            if not state["checked"]:
-                text = f"{key}: real server {server}: its checks have not had a result yet"
-                differences.append(Difference("pending", text))
-                # As it is: whether it belongs there is not known yet.
-                found = seen.table.get(key)
-                if found is None or server not in found.servers:
-                    del service.servers[server]
-            elif not state["alive"]:
-                del service.servers[server]
-    for entry in ipvs_table.diff(wanted, seen.table):
-        text = entry.text
-        if entry.kind == "extra" and entry.server in planned["ipvs"].get(entry.key, {}).get("servers", {}):
-            text = f"{entry.key}: real server {entry.server} is dead by its checks, and still in the table"
-        differences.append(Difference("table", text, fix=entry.fix))
+        entry = planned["ipvs"][key]
+        found = seen.table[key].servers if key in seen.table else {}
+        waiting = [server for server in service.servers if not _checked(view, key, server)]
+        for server in waiting:
+            text = f"{key}: real server {server}: its checks have not had a result yet"
+            differences.append(Difference("pending", text))
+        _as_checked(key, service, entry, found, view)
+        _as_quorum(service, entry, found, waiting)
+    for one in ipvs_table.diff(wanted, seen.table):
+        text = one.text
+        if one.kind == "extra" and one.server in planned["ipvs"].get(one.key, {}).get("servers", {}):
+            text = f"{one.key}: real server {one.server} is dead by its checks, and still in the table"
+        differences.append(Difference("table", text, fix=one.fix))
     return differences
+
+
+_View = dict[tuple[str, str], dict[str, bool]]
+_Servers = dict[str, ipvs_table.Server]
+
+
+def _checked(view: _View, key: str, server: str) -> bool:
+    return view.get((key, server), {"checked": False})["checked"]
+
+
+def _as_checked(
+    key: str, service: ipvs_table.VirtualService, entry: dict[str, Any], found: _Servers, view: _View
+) -> None:
+    """Make a planned service what it is after what its checks found."""
+    for server, planned in list(service.servers.items()):
+        state = view.get((key, server), {"alive": False, "checked": False})
+        there = found.get(server)
+        free = entry["servers"][server]["dynamic"] or (entry["inhibit"] and not state["checked"])
+        if not state["checked"] and there is None:
+            # As it is: whether it belongs there is not known yet.
+            del service.servers[server]
+        elif state["checked"] and not state["alive"]:
+            # One that was never alive may not have been added at all.
+            if entry["inhibit"] and there is not None:
+                service.servers[server] = replace(planned, weight=0)
+            else:
+                del service.servers[server]
+        elif free and there is not None:
+            service.servers[server] = replace(planned, weight=there.weight)
+
+
+def _as_quorum(
+    service: ipvs_table.VirtualService, entry: dict[str, Any], found: _Servers, waiting: list[str]
+) -> None:
+    """Let the fallback stand in for all real servers below the quorum (keepalived.conf(5), sorry_server)."""
+    fallback = entry["fallback"]
+    if fallback is None:
+        return
+    stands_in = {fallback["server"]: _planned_server(fallback)}
+    living = sum(server.weight for server in service.servers.values())
+    sure = not waiting and not any(one["dynamic"] for one in entry["servers"].values())
+    if sure and living < entry["quorum"] - entry["hysteresis"]:
+        service.servers = stands_in
+    elif not (sure and living >= entry["quorum"] + entry["hysteresis"]) and fallback["server"] in found:
+        # Between the two marks it is as it was before; and so it is while results are not all known.
+        service.servers = stands_in
 
 
 def _health(planned: dict[str, Any], seen: Observation) -> list[Difference]:

@@ -56,15 +56,16 @@ def unprepared(
     if not changed & set(planned.get("table_files", [])):
         return {}
     names = {
-        server["address"]: server["name"]
+        address: server["name"]
         for service in plan["clusters"][planned["cluster"]]["services"]
         for server in service["real_servers"]
+        for address in server["addresses"].values()
     }
     known = seen[host].checkers or {}
     found: dict[str, list[str]] = {}
-    for key, service in planned["ipvs"].items():
+    for key, service in planned.get("ipvs", {}).items():
         for server, entry in service["servers"].items():
-            name = names[server.rsplit(":", 1)[0]]
+            name = names[server.rsplit(":", 1)[0].strip("[]")]
             if entry["weight"] > 0 and name not in seen and (key, server) not in known:
                 found.setdefault(name, []).append(key)
     return found

@@ -67,24 +67,27 @@ class Observation:
 
     @cached_property
     def addresses(self) -> dict[str, str]:
-        """Interface by IPv4 address; addresses on lo are in :attr:`labelled` and :attr:`on_lo`."""
+        """Interface by address; addresses on lo are in :attr:`labelled` and :attr:`on_lo`."""
         return {
             entry["local"]: link["ifname"]
             for link in self._links
             if link["ifname"] != "lo"
             for entry in link.get("addr_info", [])
-            if entry.get("family") == "inet"
+            if entry.get("family") in {"inet", "inet6"}
         }
 
     @cached_property
     def on_lo(self) -> dict[str, str]:
-        """Label by IPv4 address on lo."""
+        """Label by address on lo. IPv6 has none: there what is deprecated counts as labelled by us.
+
+        lvs-real-server.service adds its IPv6 VIPs so, and nobody else has reason to on lo.
+        """
         return {
-            entry["local"]: entry.get("label", "")
+            entry["local"]: LABEL if entry.get("deprecated") else entry.get("label", "")
             for link in self._links
             if link["ifname"] == "lo"
             for entry in link.get("addr_info", [])
-            if entry.get("family") == "inet"
+            if entry.get("family") in {"inet", "inet6"}
         }
 
     @cached_property
@@ -131,14 +134,17 @@ class Observation:
         return bool(view.get("vrrp")) and not view.get("json")
 
     @cached_property
-    def vrrp_state(self) -> str | None:
-        """The VRRP instance's state as keepalived's JSON gives it: BACKUP, MASTER, FAULT; None if unknown."""
+    def vrrp_states(self) -> dict[str, str]:
+        """State by VRRP instance as keepalived's JSON gives them: BACKUP, MASTER, FAULT; empty if unknown."""
         text = (self.raw.get("keepalived") or {}).get("json")
+        words = {1: "BACKUP", 2: "MASTER", 3: "FAULT"}
         try:
-            number = int(json.loads(text)[0]["data"]["state"]) if text else 0
+            instances = [one["data"] for one in json.loads(text)] if text else []
+            return {
+                str(one["iname"]): words[int(one["state"])] for one in instances if int(one["state"]) in words
+            }
         except (ValueError, LookupError, TypeError):
-            return None
-        return {1: "BACKUP", 2: "MASTER", 3: "FAULT"}.get(number)
+            return {}
 
     @property
     def sync_daemons(self) -> set[str]:

@@ -5,6 +5,7 @@ The plan is plain data (it travels as an Ansible fact)::
     {"clusters": {name: {...}},        # what the cluster is: for people, verify and comparisons
      "hosts": {name: {"cluster", "role", "observe", "transaction parts" ...}},
      "probes": {name: {"requests": [...]}},
+     "warnings": [...],                  # what would work, and is hardly meant so
      "summary": [...]}                   # the clusters as text
 
 No host is contacted, and the same input gives the same bytes.
@@ -15,19 +16,17 @@ from __future__ import annotations
 from typing import Any
 
 from lvs_model.components import ipvs, keepalived, real_server
-from lvs_model.document import Cluster, Service
+from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
 from lvs_model.problems import ModelError
 from lvs_model.relations import check_relations
 from lvs_model.render import MANAGED
 from lvs_model.report import plan_lines
-from lvs_model.topology import director_priorities, failover_segments, sync_segments
-from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s, router_ids
-from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
-
-# A whole round of large weights without a common divisor is longer than anybody wants to wait.
-_MOST_REQUESTS = 10_000
+from lvs_model.service_plan import requests_for, service_plan
+from lvs_model.serving import serving, table
+from lvs_model.topology import all_router_ids, all_sync_ids, all_vips, marks
+from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s
 
 
 def compile_plan(hostvars: dict[str, dict[str, Any]], groups: dict[str, list[str]]) -> dict[str, Any]:
@@ -41,142 +40,126 @@ def compile_plan(hostvars: dict[str, dict[str, Any]], groups: dict[str, list[str
         problems = check_relations(inventory)
     if problems:
         raise ModelError(problems)
-    routers, syncs = router_ids(failover_segments(inventory)), router_ids(sync_segments(inventory))
-    plan: dict[str, Any] = {"clusters": {}, "hosts": {}, "probes": {}}
+    return compile_inventory(inventory, [])
+
+
+def compile_inventory(inventory: Inventory, warnings: list[str]) -> dict[str, Any]:
+    """Compile an inventory that every rule has passed; ``warnings`` are what the rules said nonetheless."""
+    router_ids, sync_ids, service_marks = all_router_ids(inventory), all_sync_ids(inventory), marks(inventory)
+    plan: dict[str, Any] = {"clusters": {}, "hosts": {}, "probes": {}, "warnings": warnings}
     for name, cluster in inventory.clusters.items():
-        # Without connection sync the sync id is never printed.
-        _add_cluster(plan, cluster, inventory, keepalived.Ids(routers[name], syncs.get(name, 0)))
+        services = serving(cluster, inventory, service_marks)
+        common = keepalived.shared(cluster, inventory, router_ids, sync_ids.get(name), services)
+        _add_cluster(plan, cluster, inventory, common)
     plan["summary"] = plan_lines(plan["clusters"])
     return plan
 
 
-def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, ids: keepalived.Ids) -> None:
-    directors = inventory.directors(cluster)
-    order = director_priorities(cluster, inventory)
-    services = [_service(cluster, service, inventory) for service in cluster.services]
-    plan["clusters"][cluster.name] = {
-        "directors": order,
-        "router_id": ids.router,
-        "vips": keepalived.cluster_vips(cluster),
-        "anchor": keepalived.anchor(ids),
-        "services": services,
-        "failback": cluster.failover.failback,
-        "failover_s": _failover_times(cluster, order),
-        # Seconds until an owner is elected where there is none, with a second for jitter.
-        "settle_s": crash_takeover_s(cluster.failover.advert_interval, min(order.values()))[1] + 1,
-        "sync": cluster.connection_sync is not None,
-        # Seconds until every check under a new configuration has had its say.
-        "gate_s": max((service.first_result_s for service in cluster.services), default=0),
-    }
-    for host in directors:
-        parts = [ipvs.director(cluster), keepalived.director(cluster, host, inventory, ids, order)]
-        plan["hosts"][host.name] = _host(cluster, host, "director", parts) | {
-            "ipvs": _table(services),
+def _add_cluster(
+    plan: dict[str, Any], cluster: Cluster, inventory: Inventory, common: keepalived.Shared
+) -> None:
+    planned = cluster_plan(cluster, common)
+    plan["clusters"][cluster.name] = planned
+    entries = table(common.services)
+    for host in inventory.directors(cluster):
+        parts = [
+            ipvs.director(cluster, common.services),
+            keepalived.director(cluster, host, inventory, common),
+        ]
+        found = _host(cluster, host, "director", parts) | {
             # A change of these changes the table.
-            "table_files": [keepalived.CONFIGURATION],
-            "table_bits": cluster.ipvs.table_bits,
+            "table_files": [keepalived.CONFIGURATION]
         }
+        found["observe"]["arp"] = _arp_questions(cluster, host, common)
+        if common.services:
+            found |= {"ipvs": entries, "table_bits": cluster.ipvs.table_bits}
+        plan["hosts"][host.name] = found
     for host, vips in _real_servers(cluster, inventory):
         parts = [real_server.real_server(cluster, host, vips)]
         plan["hosts"][host.name] = _host(cluster, host, "real_server", parts)
-    _add_probes(plan, cluster, inventory, services)
+    for name in inventory.probes[:1]:
+        # The first host of the group asks for every service.
+        probe = plan["probes"].setdefault(name, {"requests": []})
+        probe["requests"] += requests_for(cluster.name, planned["services"])
 
 
-def _failover_times(cluster: Cluster, order: dict[str, int]) -> dict[str, float] | None:
-    """Theoretical takeover times in seconds by the second director; None when there is none."""
-    if len(order) < 2:
-        return None
-    second = sorted(order.values(), reverse=True)[1]
-    best, worst = crash_takeover_s(cluster.failover.advert_interval, second)
-    orderly = orderly_takeover_s(cluster.failover.advert_interval, second)
-    return {"crash_best": best, "crash_worst": worst, "orderly": orderly}
-
-
-def _service(cluster: Cluster, service: Service, inventory: Inventory) -> dict[str, Any]:
-    weights = inventory.weights(cluster, service)
-    rounds = whole_rounds(service.scheduler, weights, service.probe.requests)
-    shares = expected_shares(service.scheduler, weights)
+def cluster_plan(cluster: Cluster, common: keepalived.Shared) -> dict[str, Any]:
+    """What a cluster is, in plain data; times are in seconds."""
+    instances = [_instance(cluster, one) for one in common.elections]
+    times = [one["failover_s"] for one in instances if one["failover_s"] is not None]
+    sync = cluster.connection_sync
     return {
-        "name": service.name,
-        "vips": [str(vip) for vip in service.vips],
-        "ports": [port for _, port in service.endpoints()],
-        "protocol": service.protocol,
-        "scheduler": service.scheduler,
-        "forwarding": service.forwarding,
-        "min_servers": service.min_servers,
-        # Why a client's requests cannot prove the split; null where they can.
-        "split_unprovable": _why_unprovable(service, rounds),
-        "real_servers": [
-            {
-                "name": host.name,
-                "address": keepalived.server_address(cluster, host),
-                "weight": weights[host.name],
-                "share": None if shares is None else float(shares[host.name]),
-            }
-            for host in inventory.pool(service)
-        ],
-        "requests": rounds if rounds <= _MOST_REQUESTS else service.probe.requests,
-        "probe": {"header": service.probe.header, "request": _request(service)},
-        "detection_s": service.detection_s,
+        "directors": instances[0]["priorities"],
+        "router_id": instances[0]["router_id"],
+        "instances": instances,
+        "vips": [str(vip) for vip in all_vips(cluster)],
+        "anchors": [one["anchor"] for one in instances],
+        "services": [service_plan(one) for one in common.services],
+        "failback": cluster.failover.failback,
+        # The slowest instance's.
+        "failover_s": max(times, key=lambda one: one["crash_worst"], default=None),
+        "settle_s": max(one["settle_s"] for one in instances),
+        "sync": sync is not None and bool(cluster.services),
+        # Which sync daemons a director runs: that of its role ("follow"), or both; null: none.
+        "sync_daemons": sync.daemons if sync is not None and cluster.services else None,
+        # Seconds until every check under a new configuration has had its say.
+        "gate_s": max((service.first_result_s for service in cluster.services), default=0),
     }
 
 
-def _request(service: Service) -> dict[str, Any]:
-    """What a client asks of the service, in the words of lvs_probe: by default what its check asks."""
-    probe, check = service.probe, service.http_check
+def _instance(cluster: Cluster, election: keepalived.Election) -> dict[str, Any]:
+    failover = cluster.failover
+    options = {"version": election.version, "down_timer_adverts": failover.lost_adverts}
+    falling = sorted(election.priorities.values(), reverse=True)
+    times = None
+    if len(falling) > 1:
+        best, worst = crash_takeover_s(failover.advert_interval, falling[1], **options)
+        orderly = orderly_takeover_s(failover.advert_interval, falling[1], version=election.version)
+        times = {"crash_best": best, "crash_worst": worst, "orderly": orderly}
     return {
-        # Only an http answer can name its real server.
-        "protocol": "http" if probe.header or check else "tcp",
-        "path": probe.path or (check.path if check else "/"),
-        "host": probe.virtual_host or (check.virtual_host if check else None),
-        "status": [probe.status or (check and check.expected_status) or 200],
-        "header": probe.header,
-        "identify": "header" if probe.header else "none",
-    }
-
-
-def _why_unprovable(service: Service, rounds: int) -> str | None:
-    if service.probe.header is None:
-        return "give the service's probe a header that names the real server"
-    if service.scheduler not in ROUND_ROBIN:
-        return f"one client does not see it under {service.scheduler}"
-    if rounds > _MOST_REQUESTS:
-        return f"a whole round of these weights takes {rounds} requests"
-    return None
-
-
-def _table(services: list[dict[str, Any]]) -> dict[str, Any]:
-    """The IPVS table of a director; differences.py reads it into ipvs_table.Table."""
-    return {
-        f"{service['protocol'].upper()} {vip}:{port}": {
-            "scheduler": service["scheduler"],
-            "min_servers": service["min_servers"],
-            "servers": {
-                f"{server['address']}:{port}": {"weight": server["weight"], "method": service["forwarding"]}
-                for server in service["real_servers"]
-            },
-        }
-        for service in services
-        for vip in service["vips"]
-        for port in service["ports"]
+        "name": election.instance.name,
+        "label": election.instance.label,
+        "network": election.instance.network,
+        "family": election.family,
+        "router_id": election.router_id,
+        "version": election.version,
+        "anchor": str(election.anchor),
+        "vips": [str(vip) for vip in election.instance.vips],
+        "priorities": election.priorities,
+        "failover_s": times,
+        # Seconds until an owner is elected where there is none, with a second for jitter.
+        "settle_s": crash_takeover_s(failover.advert_interval, falling[-1], **options)[1] + 1,
     }
 
 
 def _real_servers(cluster: Cluster, inventory: Inventory) -> list[tuple[Host, list[str]]]:
-    """Every real server of the cluster with the VIPs of the services whose pools it is in."""
+    """Every real server of the cluster, with the VIPs that it must hold: those of direct routing."""
     hosts: dict[str, Host] = {}
-    vips: dict[str, list[str]] = {}
+    vips: dict[str, dict[str, None]] = {}
     for service in cluster.services:
+        own = [str(vip) for vip in service.vips] if service.forwarding == "dr" else []
         for host in inventory.pool(service):
             hosts[host.name] = host
-            own = vips.setdefault(host.name, [])
-            own += [str(vip) for vip in service.vips if str(vip) not in own]
-    return [(hosts[name], vips[name]) for name in hosts]
+            vips.setdefault(host.name, {}).update(dict.fromkeys(own))
+    return [(hosts[name], list(vips[name])) for name in hosts]
+
+
+def _arp_questions(cluster: Cluster, host: Host, common: keepalived.Shared) -> list[dict[str, str]]:
+    """What a director asks its segments: who answers for each IPv4 VIP, on the interface that has it."""
+    questions = []
+    for election in common.elections:
+        if host.name not in election.instance.directors:
+            continue
+        for vip, interface in keepalived.owned_addresses(cluster, host, election)[1:]:
+            network = network_of(cluster, vip) or election.instance.network
+            source = host.address_in(cluster.networks[network], 4)
+            if vip.version == 4 and source is not None:
+                questions.append({"interface": interface, "address": str(vip), "source": str(source)})
+    return questions
 
 
 def _host(cluster: Cluster, host: Host, role: str, parts: list[Part]) -> dict[str, Any]:
     merged = merge(parts)
-    interface = host.interface_on(cluster, cluster.failover.network)
     merged |= {
         "cluster": cluster.name,
         "role": role,
@@ -204,38 +187,7 @@ def _host(cluster: Cluster, host: Host, role: str, parts: list[Part]) -> dict[st
             "keepalived": role == "director",
             "users": [user for part in parts for user in part.users],
             "marker": MANAGED,
-            "arp": [
-                {"interface": interface, "address": vip, "source": str(source)}
-                for vip in keepalived.cluster_vips(cluster)
-                if (source := host.address_in(cluster.networks[cluster.failover.network])) is not None
-            ]
-            if role == "director"
-            else [],
+            "arp": [],
         },
     }
     return merged
-
-
-def _add_probes(
-    plan: dict[str, Any], cluster: Cluster, inventory: Inventory, services: list[dict[str, Any]]
-) -> None:
-    """The requests that clients send: the first probe host of the inventory asks for every service."""
-    for name in inventory.probes[:1]:
-        probe = plan["probes"].setdefault(name, {"requests": []})
-        for service in services:
-            options = service["probe"]["request"]
-            for vip in service["vips"]:
-                for port in service["ports"]:
-                    probe["requests"].append(
-                        {
-                            "name": f"{cluster.name}/{service['name']} {vip}:{port}",
-                            "address": vip,
-                            "port": port,
-                            **options,
-                            "count": service["requests"],
-                            # As fast as a client that does not wait for answers, and bounded when
-                            # none comes: all time out together.
-                            "interval": 0.02,
-                            "timeout": 5,
-                        }
-                    )

@@ -35,12 +35,16 @@ def _environment(roles: Path) -> Environment:
 
 def render(component: str, path: str, context: dict[str, Any], mode: str = "0644") -> File:
     """Render the component's template of a file; raises ModelError naming template and line."""
+    return File(path, render_text(component, path, context), mode)
+
+
+def render_text(component: str, path: str, context: dict[str, Any]) -> str:
+    """Render a template that is a part of files only; raises ModelError naming template and line."""
     template = f"{component}/templates{path}.j2"
     try:
-        content = _environment(PROJECT / "roles").get_template(template).render(managed=MANAGED, **context)
+        return _environment(PROJECT / "roles").get_template(template).render(managed=MANAGED, **context)
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         place = f"roles/{template}" + (f", line {line}" if line else "")
         what = f"the template cannot be rendered ({error.message or type(error).__name__})"
         raise ModelError([Problem(place, what, "mend the template")]) from error
-    return File(path, content, mode)

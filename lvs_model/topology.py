@@ -172,7 +172,10 @@ def instance_priorities(cluster: Cluster, instance: Instance, inventory: Invento
     return priorities(
         instance.directors,
         given,
-        trackers=[one.weight for one in (*failover.track.processes, *failover.track.scripts)],
+        trackers=[
+            *(one.weight for one in failover.track.processes),
+            *(one.weight for one in failover.track.scripts),
+        ],
         failback=failover.failback,
         sync_group=sync_group_of(cluster, instance) is not None,
         advert_interval=failover.advert_interval,

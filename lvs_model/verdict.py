@@ -11,6 +11,7 @@ from typing import Any
 
 from lvs_model.differences import down_servers, host_differences
 from lvs_model.observation import Observation
+from lvs_model.serving import endpoint
 from lvs_model.weights import expected_shares, whole_rounds
 
 Finding = dict[str, str]
@@ -44,41 +45,66 @@ def judge(
 
 
 def _owners(cluster: dict[str, Any], directors: dict[str, Observation]) -> Iterator[tuple[str, str]]:
-    for vip in cluster["vips"]:
-        owners = [host for host, one in directors.items() if one.owns(vip)]
-        unseen = [host for host in cluster["directors"] if host not in directors]
-        if not owners and unseen:
-            yield (
-                "unproven",
-                f"who owns VIP {vip}: none of the directors that were seen; {', '.join(unseen)} was not",
-            )
-        elif len(owners) != 1:
-            yield "failed", f"VIP {vip} has {len(owners)} owners ({', '.join(owners) or 'none'}), not one"
-        elif unseen:
-            yield "unproven", f"{owners[0]} owns VIP {vip}; {', '.join(unseen)} was not seen"
-        else:
-            yield "proven", f"exactly one director owns VIP {vip}: {owners[0]}"
+    for instance in cluster["instances"]:
+        unseen = [host for host in instance["priorities"] if host not in directors]
+        for vip in instance["vips"]:
+            owners = [host for host, one in directors.items() if one.owns(vip)]
+            if not owners and unseen:
+                yield (
+                    "unproven",
+                    f"who owns VIP {vip}: none of the directors that were seen; {', '.join(unseen)} was not",
+                )
+            elif len(owners) != 1:
+                yield "failed", f"VIP {vip} has {len(owners)} owners ({', '.join(owners) or 'none'}), not one"
+            elif unseen:
+                yield "unproven", f"{owners[0]} owns VIP {vip}; {', '.join(unseen)} was not seen"
+            else:
+                yield "proven", f"exactly one director owns VIP {vip}: {owners[0]}"
 
 
 def _standing_by(cluster: dict[str, Any], directors: dict[str, Observation]) -> Iterator[tuple[str, str]]:
     """Whether each director could take over, and what connection sync it runs."""
     for host, director in directors.items():
-        owner = any(map(director.owns, cluster["vips"]))
+        mine = [one for one in cluster["instances"] if host in one["priorities"]]
+        roles = {one["label"]: _role(one, director) for one in mine}
         if director.vrrp_silent:
             yield "failed", f"{host}: keepalived's VRRP process does not answer; restart keepalived there"
-        elif director.vrrp_state != ("MASTER" if owner else "BACKUP"):
-            has = "has VIPs" if owner else "has no VIP"
-            yield (
-                "failed",
-                f"{host} {has}, and its VRRP instance is {director.vrrp_state or 'in an unknown state'}",
-            )
-        wanted = {"master" if owner else "backup"} if cluster["sync"] else set()
+        else:
+            for label, role in roles.items():
+                yield from _instance_state(host, label, role, director, alone=len(roles) == 1)
+        wanted = _sync_daemons(cluster, list(roles.values()))
         if director.sync_daemons != wanted:
             found = ", ".join(sorted(director.sync_daemons)) or "none"
-            words = ", ".join(wanted) or "none"
+            words = ", ".join(sorted(wanted)) or "none"
             yield "failed", f"{host}: connection sync daemons: {found}, not {words}"
         elif wanted:
-            yield "proven", f"{host} runs the {', '.join(wanted)} sync daemon"
+            plural = "s" if len(wanted) > 1 else ""
+            yield "proven", f"{host} runs the {', '.join(sorted(wanted))} sync daemon{plural}"
+
+
+def _role(instance: dict[str, Any], director: Observation) -> str:
+    """What a director's addresses say of its part in an instance."""
+    owner = any(map(director.owns, [*instance["vips"], instance["anchor"]]))
+    return "MASTER" if owner else "BACKUP"
+
+
+def _instance_state(
+    host: str, label: str, role: str, director: Observation, *, alone: bool
+) -> Iterator[tuple[str, str]]:
+    state = director.vrrp_states.get(label)
+    if state != role:
+        of = "" if alone else f" of {label}"
+        has = f"has VIPs{of}" if role == "MASTER" else f"has no VIP{of}"
+        yield "failed", f"{host} {has}, and its VRRP instance is {state or 'in an unknown state'}"
+
+
+def _sync_daemons(cluster: dict[str, Any], roles: list[str]) -> set[str]:
+    """The sync daemons that a director in these VRRP roles must run: the first instance decides."""
+    if cluster["sync_daemons"] is None or not roles:
+        return set()
+    if cluster["sync_daemons"] == "both":
+        return {"master", "backup"}
+    return {roles[0].lower()}
 
 
 def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> Iterator[tuple[str, str]]:
@@ -101,7 +127,9 @@ def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) ->
             continue
         down = sorted(server for servers in down_servers(planned, seen[host]).values() for server in servers)
         without = f", without {', '.join(down)} (found dead by its checks)" if down else ""
-        if seen[host].checkers is None:
+        if "ipvs" not in planned:
+            yield "proven", f"{host} is as planned"
+        elif seen[host].checkers is None:
             yield "failed", f"{host}: keepalived does not tell what its checks found"
         else:
             yield "proven", f"{host}'s kernel table equals the plan{without}"
@@ -117,6 +145,9 @@ def _arp(
     for vip in cluster["vips"]:
         owners = [host for host, one in directors.items() if one.owns(vip)]
         if len(owners) != 1:
+            continue
+        if ":" in vip:
+            yield "unproven", f"who answers neighbour solicitations for VIP {vip}: lvs_facts asks ARP only"
             continue
         interface = directors[owners[0]].addresses[vip]
         right = directors[owners[0]].mac(interface)
@@ -151,6 +182,8 @@ def _requests(
         return
     for service in plan["clusters"][name]["services"]:
         prefix = f"{name}/{service['name']} "
+        if service["unasked"]:
+            yield "unproven", f"{prefix.strip()}: the client's view: {service['unasked']}"
         for result in (one for probe in answered.values() for one in probe["results"]):
             if result["name"].startswith(prefix):
                 yield from _one_service(plan, service, result, directors)
@@ -172,15 +205,17 @@ def _one_service(
         yield "unproven", f"{title}: which real server answered: {service['split_unprovable']}"
         return
     # What the owner's checks found: it is the owner that forwards.
-    key = f"{service['protocol'].upper()} {result['address']}:{result['port']}"
+    key = _key(service, result["address"], result["port"])
     dead = {
-        server.rsplit(":", 1)[0]
+        server.rsplit(":", 1)[0].strip("[]")
         for host, director in directors.items()
         if director.owns(result["address"])
         for server in down_servers(plan["hosts"][host], director).get(key, set())
     }
     live = [
-        server for server in service["real_servers"] if server["weight"] > 0 and server["address"] not in dead
+        server
+        for server in service["real_servers"]
+        if server["weight"] > 0 and not dead & set(server["addresses"].values())
     ]
     if len(live) < service["min_servers"]:
         yield "failed", f"{title}: {len(live)} real servers serve, fewer than min_servers"
@@ -196,6 +231,13 @@ def _one_service(
         yield "failed", f"{title}: no answer from {', '.join(silent)}"
     elif not result["failed"]:
         yield from _split(title, service, live, result)
+
+
+def _key(service: dict[str, Any], vip: str, port: int) -> str:
+    """The name in the IPVS table of what a client asked: only tcp is asked."""
+    if service["mark"] is not None:
+        return f"FWM {service['mark']}{' IPv6' if ':' in vip else ''}"
+    return f"TCP {endpoint(vip, port)}"
 
 
 def _split(

@@ -1,38 +1,36 @@
-"""IPVS in a director's kernel: modules, their options, and the sysctls of net.ipv4.vs.
+"""IPVS in a director's kernel: modules, their options, the sysctls of net.ipv4.vs, and firewall marks.
 
-Sources: Documentation/networking/ipvs-sysctl.rst and net/netfilter/ipvs/Kconfig of the kernel.
+Sources: Documentation/networking/ipvs-sysctl.rst and net/netfilter/ipvs/Kconfig of the kernel; nft(8).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lvs_model.document import Cluster
-from lvs_model.parts import Action, Part
+from lvs_model.document.service import ALL_PORTS
+from lvs_model.parts import Action, Health, Part, Validation
 from lvs_model.render import render
+from lvs_model.serving import Serving
 
 _COMPONENT = "ipvs"
-_SYSCTLS = {
-    # Not tracked: IPVS has its own table, and conntrack's would fill first.
-    "net/ipv4/vs/conntrack": "0",
-    # Connections of a server that was taken out wait for it: one false check must not cut them.
-    "net/ipv4/vs/expire_nodest_conn": "0",
-    # A client that uses a port again is scheduled anew although its old connection is still listed. Under
-    # direct routing and tunnels the director last sees a FIN, and only bit 2 counts FIN_WAIT as over: else
-    # for two minutes such a client goes to the old server, and to nowhere when that one is dead.
-    "net/ipv4/vs/conn_reuse_mode": "3",
-    # But clients of a drained server with persistence are sent elsewhere.
-    "net/ipv4/vs/expire_quiescent_template": "1",
-}
+_MARKS = "/etc/lvs-toolkit/marks.nft"
+_MARKS_UNIT = "lvs-marks.service"
+_UNIT_FILE = f"/etc/systemd/system/{_MARKS_UNIT}"
 
 
-def director(cluster: Cluster) -> Part:
-    """A director's kernel settings."""
-    modules = ["ip_vs", *sorted({f"ip_vs_{service.scheduler}" for service in cluster.services})]
-    context = {"modules": modules, "table_bits": cluster.ipvs.table_bits, "sysctls": _SYSCTLS}
+def director(cluster: Cluster, services: list[Serving]) -> Part:
+    """A director's kernel settings; without any service it needs none."""
+    if not services:
+        return Part(component=_COMPONENT)
+    modules = ["ip_vs", *sorted({f"ip_vs_{one.service.scheduler}" for one in services})]
+    sysctls = _sysctls(cluster)
+    context = {"modules": modules, "table_bits": cluster.ipvs.table_bits, "sysctls": sysctls}
     part = Part(
         component=_COMPONENT,
         packages=["ipvsadm", "kmod", "procps"],
         modules=modules,
-        sysctls=_SYSCTLS,
+        sysctls=sysctls,
         files=[
             render(_COMPONENT, "/etc/modprobe.d/lvs-director.conf", context),
             render(_COMPONENT, "/etc/modules-load.d/lvs-director.conf", context),
@@ -54,4 +52,96 @@ def director(cluster: Cluster) -> Part:
             heals=frozenset({"modules", "sysctls"}),
         ),
     ]
+    marked = [one for one in services if one.mark is not None]
+    if marked:
+        _mark(part, marked)
     return part
+
+
+def _sysctls(cluster: Cluster) -> dict[str, str]:
+    """All of them are said, also those that have the kernel's default: an option taken back must go."""
+    options, sync = cluster.ipvs, cluster.connection_sync
+    sysctls = {
+        # Not tracked: IPVS has its own table, and conntrack's would fill first.
+        "net/ipv4/vs/conntrack": "0",
+        # 0: connections of a server that was taken out wait for it, one false check must not cut them.
+        "net/ipv4/vs/expire_nodest_conn": _flag(options.expire_dead),
+        # A client that uses a port again is scheduled anew although its old connection is still listed. Under
+        # direct routing and tunnels the director last sees a FIN, and only bit 2 counts FIN_WAIT as over:
+        # else for two minutes such a client goes to the old server, and to nowhere when that one is dead.
+        "net/ipv4/vs/conn_reuse_mode": "3",
+        # But clients of a drained server with persistence are sent elsewhere.
+        "net/ipv4/vs/expire_quiescent_template": "1",
+        "net/ipv4/vs/backup_only": _flag(options.backup_only),
+        "net/ipv4/vs/sloppy_tcp": _flag(options.sloppy_tcp),
+    }
+    if sync is not None:
+        sysctls |= {
+            "net/ipv4/vs/sync_threshold": " ".join(map(str, sync.threshold)),
+            # Whole seconds (proc_dointvec_jiffies, net/netfilter/ipvs/ip_vs_ctl.c).
+            "net/ipv4/vs/sync_refresh_period": str(round(sync.refresh)),
+            "net/ipv4/vs/sync_retries": str(sync.retries),
+        }
+    return sysctls
+
+
+def _flag(value: bool) -> str:
+    return str(int(value))
+
+
+def _mark(part: Part, marked: list[Serving]) -> None:
+    """Add the rules that mark packets, and the unit that loads them before keepalived starts."""
+    context = {"rules": [rule for one in marked for rule in _rules(one)], "marks": _MARKS}
+    part.packages.append("nftables")
+    part.files += [
+        render(_COMPONENT, _MARKS, context),
+        render(_COMPONENT, _UNIT_FILE, context),
+    ]
+    part.units.append(_MARKS_UNIT)
+    part.validate.append(
+        Validation("nft accepts the marking rules", ("nft", "-c", "-f", "{stage}" + _MARKS), (_MARKS,))
+    )
+    part.actions += [
+        Action(
+            "Read the unit of the marks anew",
+            ("systemctl", "daemon-reload"),
+            on=(_UNIT_FILE,),
+            heals=frozenset({"reload"}),
+        ),
+        Action(
+            "Load the marks at boot",
+            ("systemctl", "enable", _MARKS_UNIT),
+            on=(_UNIT_FILE,),
+            heals=frozenset({f"enabled {_MARKS_UNIT}"}),
+        ),
+        # The unit's start and reload do the same: the table of our own is replaced in one transaction.
+        Action(
+            "Load the marking rules",
+            ("systemctl", "reload-or-restart", _MARKS_UNIT),
+            on=(_MARKS, _UNIT_FILE),
+            heals=frozenset({f"active {_MARKS_UNIT}"}),
+        ),
+    ]
+    part.health.append(
+        Health("the marking rules are loaded", ("nft", "list", "table", "inet", "lvs_mark"), 3, 0.5)
+    )
+
+
+def _rules(one: Serving) -> Iterator[str]:
+    """Nft's rules for a service: one for each family and protocol."""
+    service = one.service
+    for family in one.families:
+        vips = ", ".join(str(vip) for vip in service.vips if vip.version == family)
+        match = f"{'ip' if family == 4 else 'ip6'} daddr {{ {vips} }}"
+        for protocol in service.protocols:
+            ranges = [part for part in service.ports if (part.protocol or service.protocol) == protocol]
+            if ALL_PORTS in ranges:
+                ports = f"meta l4proto {protocol}"
+            else:
+                # Sorted: nft's intervals may be written in any order, people's eyes like one.
+                words = [
+                    str(first) if first == last else f"{first}-{last}"
+                    for first, last in sorted((port.first, port.last) for port in ranges)
+                ]
+                ports = f"{protocol} dport {{ {', '.join(words)} }}"
+            yield f'{match} {ports} meta mark set {one.mark} comment "{service.name}"'

@@ -2,7 +2,8 @@
 
 arp_ignore and arp_announce must hold on the interface where requests arrive (kernel,
 Documentation/networking/ip-sysctl.rst; on lo alone they do nothing), and before a VIP is on lo:
-otherwise the real server answers for the VIP and takes traffic from the director.
+otherwise the real server answers for the VIP and takes traffic from the director. IPv6 needs none of this:
+neighbour discovery answers for addresses of the asked interface only (net/ipv6/ndisc.c).
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ _SCRIPT = "/usr/local/lib/lvs-toolkit/real-server"
 
 
 def real_server(cluster: Cluster, host: Host, vips: list[str]) -> Part:
-    """A real server's addresses and ARP settings; ``vips`` in the document's order."""
+    """A real server's addresses and ARP settings.
+
+    ``vips`` are those of its services under direct routing, in the document's order. Without any it needs
+    nothing: other forwarding methods are not set up on real servers yet.
+    """
+    if not vips:
+        return Part(component=_COMPONENT)
     interfaces = sorted(
         {
             host.interface_on(cluster, name)
@@ -27,7 +34,8 @@ def real_server(cluster: Cluster, host: Host, vips: list[str]) -> Part:
         }
     )
     sysctls = {}
-    for interface in interfaces:
+    # They are IPv4's alone.
+    for interface in interfaces if any(":" not in vip for vip in vips) else []:
         sysctls[f"net/ipv4/conf/{interface}/arp_ignore"] = "1"
         sysctls[f"net/ipv4/conf/{interface}/arp_announce"] = "2"
     context = {"interfaces": interfaces, "vips": vips, "sysctls": sysctls, "script": _SCRIPT}

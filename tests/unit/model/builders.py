@@ -13,7 +13,7 @@ from typing import Any
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 
-from .pretended import Raw, checker_dump, daemons_text, link, mac, state_json, table_text
+from .pretended import Raw, checker_dump, daemons_text, link, mac, states_json, table_text
 
 Hostvars = dict[str, dict[str, Any]]
 Groups = dict[str, list[str]]
@@ -189,7 +189,7 @@ class Site:
         for address, interface in planned["addresses"].items():
             own[interface or planned["interfaces"][0]].append(address)
         if self.owner[planned["cluster"]] == host:
-            own[self._front(host)] += [cluster["anchor"], *cluster["vips"]]
+            own[self._front(host)] += [*cluster["anchors"], *cluster["vips"]]
         return [
             link(host, "lo", planned["labelled"], label="lo:lvs"),
             *(link(host, interface, addresses) for interface, addresses in own.items()),
@@ -211,7 +211,7 @@ class Site:
             "arp": [{**question, "macs": macs, "skipped": None} for question in planned["observe"]["arp"]],
             "keepalived": {
                 **{"main": 700, "checker": 701, "vrrp": 702},  # process ids
-                "json": state_json(state),
+                "json": states_json({one["label"]: state for one in cluster["instances"]}),
                 "data": checker_dump(
                     {
                         key: dict.fromkeys(service["servers"], (True, True))

@@ -19,15 +19,19 @@ def mac(host: str, interface: str) -> str:
 def link(
     host: str, interface: str, addresses: Iterable[str] = (), label: str | None = None
 ) -> dict[str, Any]:
-    """An interface as `ip -j address` gives it."""
+    """An interface as `ip -j address` gives it; on lo IPv6 addresses are deprecated, as ours are."""
     return {
         "ifname": interface,
         "address": "00:00:00:00:00:00" if interface == "lo" else mac(host, interface),
-        "addr_info": [
-            {"family": "inet", "local": address, "prefixlen": 32, "label": label or interface}
-            for address in addresses
-        ],
+        "addr_info": [_address(address, label or interface, interface) for address in addresses],
     }
+
+
+def _address(address: str, label: str, interface: str) -> dict[str, Any]:
+    if ":" not in address:
+        return {"family": "inet", "local": address, "prefixlen": 32, "label": label}
+    entry = {"family": "inet6", "local": address, "prefixlen": 128}
+    return entry | ({"deprecated": True} if interface == "lo" else {})
 
 
 def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:
@@ -38,28 +42,42 @@ def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:
     topology = ["------< LVS Topology >------"]
     checkers = ["------< Health checkers >------"]
     for key, pool in servers.items():
-        protocol, endpoint = key.split(" ")
-        vip, port = endpoint.split(":")
-        topology += [
-            f" VS VIP = {vip}, VPORT = {port}",
-            "   Address family = inet",
-            f"   protocol = {protocol}",
-        ]
+        protocol, endpoint = key.split(" ", 1)
+        name = protocol.lower()
+        if protocol == "FWM":
+            mark = endpoint.removesuffix(" IPv6")
+            service, family, word = f"FWM {mark}", "inet6" if endpoint != mark else "inet", ""
+            topology.append(f" VS FWMARK = {mark}")
+        else:
+            vip, port = _split(endpoint)
+            service, family, word = f"[{vip}]:{name}:{port}", "inet6" if ":" in vip else "inet", protocol
+            topology.append(f" VS VIP = {vip}, VPORT = {port}")
+        topology += [f"   Address family = {family}", *([f"   protocol = {word}"] if word else [])]
         for server, (alive, checked) in pool.items():
-            rip, rport = server.split(":")
+            rip, rport = _split(server)
             topology += [f"   RIP = {rip}, RPORT = {rport}, WEIGHT = 1", f"   alive = {int(alive)}"]
-            name = protocol.lower()
             checkers += [
-                f" [{vip}]:{name}:{port} -> [{rip}]:{name}:{rport}",
+                f" {service} -> [{rip}]:{word.lower()}:{rport}",
                 "   Enabled = yes",
                 f"   Has run = {'yes' if checked else 'no'}",
             ]
     return "\n".join([*topology, *checkers]) + "\n"
 
 
-def state_json(state: str) -> str:
-    """What keepalived's JSON says of its only VRRP instance: the state's number (vrrp.h)."""
-    return json.dumps([{"data": {"state": {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}[state]}}])
+def _split(endpoint: str) -> tuple[str, str]:
+    address, port = endpoint.rsplit(":", 1)
+    return address.strip("[]"), port
+
+
+def states_json(states: dict[str, str]) -> str:
+    """What keepalived's JSON says of its VRRP instances: {label: state}, as the states' numbers (vrrp.h)."""
+    numbers = {"INIT": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
+    return json.dumps([{"data": {"iname": name, "state": numbers[state]}} for name, state in states.items()])
+
+
+def state_json(state: str, label: str = "VI_edge") -> str:
+    """The same of one instance."""
+    return states_json({label: state})
 
 
 def daemons_text(*states: str) -> str:
@@ -71,14 +89,19 @@ def daemons_text(*states: str) -> str:
     )
 
 
+_PROTOCOLS = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service", "FWM": "-f"}
+_METHODS = {"dr": "-g", "nat": "-m", "tun": "-i"}
+
+
 def table_text(planned: dict[str, Any], without: Iterable[tuple[str, str]] = ()) -> str:
     """What `ipvsadm -Sn` prints for a planned table, without some (service key, server) entries."""
     lines = []
     for key, service in planned.items():
-        endpoint = key.split(" ")[1]
-        lines.append(f"-A -t {endpoint} -s {service['scheduler']}")
+        protocol, endpoint = key.split(" ", 1)
+        words = f"{_PROTOCOLS[protocol]} {endpoint.replace(' IPv6', ' -6')}"
+        lines.append(" ".join(["-A", words, "-s", service["scheduler"], *service["extra"]]))
         lines += [
-            f"-a -t {endpoint} -r {server} -g -w {one['weight']}"
+            f"-a {words} -r {server} {_METHODS[one['method']]} -w {one['weight']}"
             for server, one in service["servers"].items()
             if (key, server) not in set(without)
         ]

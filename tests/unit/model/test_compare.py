@@ -107,7 +107,7 @@ def test_a_director_that_reloads_runs() -> None:
 def test_the_anchor_alone_makes_an_owner() -> None:
     """Its VIPs were deleted by hand: it sends adverts all the same."""
     site = Site()
-    anchor = site.plan["clusters"]["edge"]["anchor"]
+    (anchor,) = site.plan["clusters"]["edge"]["anchors"]
     site.links("lb1", link("lb1", "eth0", ["192.0.2.11", anchor]), link("lb1", "eth1", ["198.51.100.11"]))
     changed(site, "lb1", "lb2")
 

@@ -10,7 +10,7 @@ import pytest
 from lvs_model.ipvs_table import Server, VirtualService
 from lvs_model.observation import Observation, from_result
 
-from .pretended import checker_dump, daemons_text, state_json
+from .pretended import checker_dump, daemons_text, state_json, states_json
 
 
 def observation(**raw: Any) -> Observation:  # noqa: ANN401
@@ -29,6 +29,8 @@ ADDRESSES = json.dumps(
                 {"family": "inet", "local": "192.0.2.10", "prefixlen": 32, "label": "lo:lvs"},
                 {"family": "inet", "local": "192.0.2.99", "prefixlen": 32, "label": "lo"},
                 {"family": "inet6", "local": "::1", "prefixlen": 128},
+                {"family": "inet6", "local": "2001:db8::10", "prefixlen": 128, "deprecated": True},
+                {"family": "inet6", "local": "2001:db8::99", "prefixlen": 128},
             ],
         },
         {
@@ -50,9 +52,16 @@ def test_addresses_and_interfaces() -> None:
     seen = observation(addresses=ADDRESSES)
 
     assert seen.interfaces == {"lo", "bond0.120", "tunl0"}
-    assert seen.addresses == {"192.0.2.11": "bond0.120", "192.0.2.20": "bond0.120"}
-    assert seen.on_lo == {"127.0.0.1": "lo", "192.0.2.10": "lo:lvs", "192.0.2.99": "lo"}
-    assert seen.labelled == {"192.0.2.10"}
+    assert seen.addresses == dict.fromkeys(["192.0.2.11", "192.0.2.20", "fe80::1"], "bond0.120")
+    assert seen.on_lo == {
+        "127.0.0.1": "lo",
+        "192.0.2.10": "lo:lvs",
+        "192.0.2.99": "lo",
+        "::1": "",
+        "2001:db8::10": "lo:lvs",
+        "2001:db8::99": "",
+    }
+    assert seen.labelled == {"192.0.2.10", "2001:db8::10"}
     assert (seen.mac("bond0.120"), seen.mac("tunl0"), seen.mac("eth9")) == ("52:54:00:00:00:0b", None, None)
     assert "52:54:00:00:00:0b" in seen.macs
 
@@ -161,26 +170,31 @@ def test_what_ansible_registers_becomes_an_observation(result: dict[str, Any], f
 
 
 @pytest.mark.parametrize(
-    ("keepalived", "state", "silent"),
+    ("keepalived", "states", "silent"),
     [
-        ({"vrrp": 702, "json": state_json("BACKUP")}, "BACKUP", False),
-        ({"vrrp": 702, "json": state_json("MASTER")}, "MASTER", False),
-        ({"vrrp": 702, "json": state_json("FAULT")}, "FAULT", False),
-        ({"vrrp": 702, "json": state_json("INIT")}, None, False),
-        ({"vrrp": 702, "json": None}, None, True),  # it did not answer
-        ({"vrrp": None, "json": None}, None, False),  # it does not run
-        (None, None, False),
-        ({"vrrp": 702, "json": '[{"data": {"sta'}, None, False),  # cut off
-        ({"vrrp": 702, "json": "[]"}, None, False),  # no instance
-        ({"vrrp": 702, "json": '[{"data": {"state": null}}]'}, None, False),
+        ({"vrrp": 702, "json": state_json("BACKUP")}, {"VI_edge": "BACKUP"}, False),
+        ({"vrrp": 702, "json": state_json("MASTER")}, {"VI_edge": "MASTER"}, False),
+        ({"vrrp": 702, "json": state_json("FAULT")}, {"VI_edge": "FAULT"}, False),
+        ({"vrrp": 702, "json": state_json("INIT")}, {}, False),
+        ({"vrrp": 702, "json": None}, {}, True),  # it did not answer
+        ({"vrrp": None, "json": None}, {}, False),  # it does not run
+        (None, {}, False),
+        ({"vrrp": 702, "json": '[{"data": {"sta'}, {}, False),  # cut off
+        ({"vrrp": 702, "json": "[]"}, {}, False),  # no instance
+        ({"vrrp": 702, "json": '[{"data": {"state": null}}]'}, {}, False),
+        (
+            {"vrrp": 702, "json": states_json({"VI_a": "MASTER", "VI_b": "BACKUP"})},
+            {"VI_a": "MASTER", "VI_b": "BACKUP"},
+            False,
+        ),
     ],
 )
-def test_the_state_of_the_vrrp_instance(
-    keepalived: dict[str, Any] | None, state: str | None, silent: bool
+def test_the_states_of_the_vrrp_instances(
+    keepalived: dict[str, Any] | None, states: dict[str, str], silent: bool
 ) -> None:
     seen = observation(keepalived=keepalived)
 
-    assert (seen.vrrp_state, seen.vrrp_silent) == (state, silent)
+    assert (seen.vrrp_states, seen.vrrp_silent) == (states, silent)
 
 
 @pytest.mark.parametrize(

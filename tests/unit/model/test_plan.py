@@ -96,12 +96,17 @@ def test_a_directors_table_has_every_vip_and_port() -> None:
         "TCP 192.0.2.20:443",
     ]
     assert table["TCP 192.0.2.20:443"] == {
+        "service": "www",
         "scheduler": "wrr",
+        "extra": [],
         "min_servers": 1,
+        "quorum": 1,
+        "hysteresis": 0,
+        "inhibit": False,
+        "fallback": None,
         "servers": {
-            "192.0.2.21:443": {"weight": 3, "method": "dr"},
-            "192.0.2.22:443": {"weight": 0, "method": "dr"},
-            "192.0.2.23:443": {"weight": 1, "method": "dr"},
+            f"192.0.2.{last}:443": {"weight": weight, "method": "dr", "extra": [], "dynamic": False}
+            for last, weight in ((21, 3), (22, 0), (23, 1))
         },
     }
 

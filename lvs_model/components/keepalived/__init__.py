@@ -1,0 +1,189 @@
+"""keepalived on a director: the VRRP elections and the health-checked virtual services.
+
+Sources: keepalived.conf(5) of 2.2.7 (Debian 12) and 2.3.3 (Debian 13), RFC 5798. What the blocks of the
+configuration say is decided in this package's modules; the templates only print it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lvs_model.components.keepalived.global_defs import global_lines
+from lvs_model.components.keepalived.instances import (
+    Election,
+    elections,
+    instance_context,
+    owned_addresses,
+    sync_groups,
+)
+from lvs_model.components.keepalived.services import virtual_servers
+from lvs_model.components.keepalived.trackers import (
+    ENSURE_PROCESS,
+    LEAVING,
+    WEIGHTS,
+    has_weight_files,
+    tracker_blocks,
+)
+from lvs_model.components.keepalived.words import host_prefix, number
+from lvs_model.document import Cluster
+from lvs_model.inventory import Host, Inventory
+from lvs_model.parts import Action, File, Health, Part, Validation
+from lvs_model.render import render, render_text
+from lvs_model.serving import Serving
+from lvs_model.vrrp import orderly_takeover_s
+
+__all__ = ["CONFIGURATION", "Election", "Shared", "director", "elections", "owned_addresses", "shared"]
+
+_COMPONENT = "keepalived"
+_UNIT = "keepalived.service"
+CONFIGURATION = "/etc/keepalived/keepalived.conf"
+_SERVICES = "/etc/keepalived/virtual_servers"
+_DROP_IN = "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf"
+_TEMPORARY = "/etc/tmpfiles.d/lvs-toolkit.conf"
+_LEAVE = "/usr/local/lib/lvs-toolkit/keepalived-leave"
+_RELEASE = "/usr/local/lib/lvs-toolkit/keepalived-release"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What is the same on all directors of a cluster.
+
+    ``sync_id`` is 0 to 255, or None without connection sync; ``services_text`` are the virtual_server
+    blocks in their final bytes.
+    """
+
+    elections: list[Election]
+    sync_id: int | None
+    services: list[Serving]
+    services_text: str
+
+
+def shared(
+    cluster: Cluster,
+    inventory: Inventory,
+    router_ids: dict[str, int],
+    sync_id: int | None,
+    services: list[Serving],
+) -> Shared:
+    """Compile what a cluster's directors share; ``router_ids`` by topology.instance_key."""
+    context = {"virtual_servers": virtual_servers(cluster, services)}
+    text = render_text(_COMPONENT, _SERVICES, context)
+    return Shared(elections(cluster, inventory, router_ids), sync_id, services, text)
+
+
+def director(cluster: Cluster, host: Host, inventory: Inventory, common: Shared) -> Part:
+    """A director's keepalived."""
+    context = _context(cluster, host, inventory, common)
+    part = Part(
+        component=_COMPONENT,
+        packages=["keepalived"],
+        files=[
+            render(_COMPONENT, CONFIGURATION, context, mode="0640"),
+            render(_COMPONENT, _DROP_IN, context),
+            render(_COMPONENT, _LEAVE, context, mode="0755"),
+            render(_COMPONENT, _RELEASE, context, mode="0755"),
+            *_further_files(cluster, common, context),
+        ],
+        units=[_UNIT],
+        users=["keepalived_script"],
+    )
+    part.validate = [
+        Validation(
+            "keepalived accepts its configuration",
+            # A process namespace of its own: keepalived 2.2.7 kills its own process group after -t
+            # as root where script_user is not root (mended upstream in 2.2.8).
+            ("unshare", "--pid", "--fork", "keepalived", "-t", "-f", "{stage}" + CONFIGURATION),
+            (CONFIGURATION,),
+        )
+    ]
+    part.actions = [
+        Action(
+            "Read the units anew",
+            ("systemctl", "daemon-reload"),
+            on=(_DROP_IN,),
+            heals=frozenset({"reload"}),
+        ),
+        Action(
+            "Start keepalived at boot",
+            ("systemctl", "enable", _UNIT),
+            on=(_DROP_IN,),
+            heals=frozenset({f"enabled {_UNIT}"}),
+        ),
+        # Starts it where it does not run; a running one only reads its configuration anew.
+        Action(
+            "Reload keepalived, or start it",
+            ("systemctl", "reload-or-restart", _UNIT),
+            on=(CONFIGURATION,),
+            heals=frozenset({f"active {_UNIT}"}),
+        ),
+    ]
+    if has_weight_files(common.services):
+        _make_weight_folder(part)
+    part.health = [Health("keepalived runs", ("systemctl", "is-active", "--quiet", _UNIT), 10, 0.5)]
+    return part
+
+
+def _further_files(cluster: Cluster, common: Shared, context: dict[str, Any]) -> list[File]:
+    """Files that only some documents ask for."""
+    files = []
+    if any(one.restart is not None for one in cluster.failover.track.processes):
+        files.append(render(_COMPONENT, ENSURE_PROCESS, context, mode="0755"))
+    if has_weight_files(common.services):
+        files.append(render(_COMPONENT, _TEMPORARY, context))
+    return files
+
+
+def _make_weight_folder(part: Part) -> None:
+    """Keepalived -t refuses a tracked file whose folder is missing, so the folder is made before."""
+    part.validate.insert(
+        0,
+        Validation(
+            "The folder of the weights' files can be made",
+            ("systemd-tmpfiles", "--create", "{stage}" + _TEMPORARY),
+            (_TEMPORARY,),
+        ),
+    )
+    part.actions.insert(
+        0,
+        Action(
+            "Make the folder of the weights' files",
+            ("systemd-tmpfiles", "--create", _TEMPORARY),
+            (_TEMPORARY,),
+        ),
+    )
+
+
+def _context(cluster: Cluster, host: Host, inventory: Inventory, common: Shared) -> dict[str, Any]:
+    """Everything the templates print: all decisions are made before."""
+    mine = [one for one in common.elections if host.name in one.instance.directors]
+    owned = [owned_addresses(cluster, host, one) for one in mine]
+    return {
+        "cluster": cluster.name,
+        "host": host.name,
+        "global_lines": global_lines(cluster, host, mine, common.sync_id),
+        "trackers": tracker_blocks(cluster, common.services),
+        "top_lines": cluster.extra_lines.top,
+        "instances": [instance_context(cluster, host, inventory, one) for one in mine],
+        "sync_groups": sync_groups(cluster, mine),
+        "services_text": common.services_text,
+        "anchors": [{"prefix": host_prefix(own[0][0]), "interface": own[0][1]} for own in owned],
+        "owned": [
+            {"prefix": host_prefix(address), "interface": interface}
+            for own in owned
+            for address, interface in own
+        ],
+        "leaving": LEAVING,
+        "leave": _LEAVE,
+        "release": _RELEASE,
+        "weights": WEIGHTS,
+        # Seconds that the table outlives the VIPs on an orderly stop: until the slowest peer has
+        # announced itself, and the adverts' jitter.
+        "linger": number(max((_slowest_s(cluster, one) for one in mine), default=0) + 0.5),
+    }
+
+
+def _slowest_s(cluster: Cluster, one: Election) -> float:
+    return orderly_takeover_s(
+        cluster.failover.advert_interval, min(one.priorities.values()), version=one.version
+    )

@@ -1,0 +1,116 @@
+"""A service in the plan: what verify and people are told, and what a client can ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lvs_model.document import Service
+from lvs_model.serving import Serving
+from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
+
+# A whole round of large weights without a common divisor is longer than anybody wants to wait.
+_MOST_REQUESTS = 10_000
+
+
+def service_plan(one: Serving) -> dict[str, Any]:
+    """A service in plain data."""
+    service = one.service
+    weights = {member.name: member.weight for member in one.members}
+    rounds = whole_rounds(service.scheduler, weights, service.probe.requests)
+    shares = expected_shares(service.scheduler, weights)
+    return {
+        "name": service.name,
+        "vips": [str(vip) for vip in service.vips],
+        "ports": [port for _, port in service.endpoints()],
+        "protocol": service.protocol,
+        "endpoints": one.endpoints,
+        "mark": one.mark,
+        "persistence": service.persistence,
+        "scheduler": service.scheduler,
+        "forwarding": service.forwarding,
+        "min_servers": service.min_servers,
+        # Why a client's requests cannot prove the split; null where they can.
+        "split_unprovable": _why_unprovable(one, rounds),
+        # What no client asks, in words; null where all endpoints are asked.
+        "unasked": _unasked(one),
+        "real_servers": [
+            {
+                "name": member.name,
+                "addresses": {str(family): address for family, address in member.addresses.items()},
+                "address": next(iter(member.addresses.values()), None),
+                "weight": member.weight,
+                "share": None if shares is None else float(shares[member.name]),
+            }
+            for member in one.members
+        ],
+        "requests": rounds if rounds <= _MOST_REQUESTS else service.probe.requests,
+        "probe": {"header": service.probe.header, "request": _request(service)},
+        "detection_s": service.detection_s,
+    }
+
+
+def requests_for(cluster: str, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a client asks of a cluster's services as service_plan gives them, as lvs_probe takes it."""
+    return [
+        {
+            "name": f"{cluster}/{service['name']} {_endpoint(one)}",
+            "address": one["vip"],
+            "port": one["port"],
+            **service["probe"]["request"],
+            "count": service["requests"],
+            # As fast as a client that does not wait for answers, and bounded when none comes: all time
+            # out together.
+            "interval": 0.02,
+            "timeout": 5,
+        }
+        for service in services
+        for one in service["endpoints"]
+        if _askable(one)
+    ]
+
+
+def _endpoint(one: dict[str, Any]) -> str:
+    vip = f"[{one['vip']}]" if ":" in one["vip"] else one["vip"]
+    return f"{vip}:{one['port']}"
+
+
+def _askable(one: dict[str, Any]) -> bool:
+    return bool(one["protocol"] == "tcp" and one["port"])
+
+
+def _request(service: Service) -> dict[str, Any]:
+    """What a client asks of the service, in the words of lvs_probe: by default what its check asks."""
+    probe, check = service.probe, service.http_check
+    plain = check is not None and not check.tls
+    return {
+        # Only an http answer can name its real server; lvs_probe does not speak TLS.
+        "protocol": "http" if probe.header or plain else "tcp",
+        "path": probe.path or (check.path if check else "/"),
+        "host": probe.virtual_host or (check.virtual_host if check else None),
+        "status": [probe.status or (check and check.expected_status) or 200],
+        "header": probe.header,
+        "identify": "header" if probe.header else "none",
+    }
+
+
+def _why_unprovable(one: Serving, rounds: int) -> str | None:
+    service = one.service
+    if service.probe.header is None:
+        return "give the service's probe a header that names the real server"
+    if service.persistence is not None:
+        return "persistence keeps one client at one real server"
+    if service.scheduler not in ROUND_ROBIN:
+        return f"one client does not see it under {service.scheduler}"
+    if any(member.dynamic for member in one.members):
+        return "its checks change the weights"
+    if rounds > _MOST_REQUESTS:
+        return f"a whole round of these weights takes {rounds} requests"
+    return None
+
+
+def _unasked(one: Serving) -> str | None:
+    protocols = [protocol for protocol in one.service.protocols if protocol != "tcp"]
+    said = [f"{', '.join(protocols)} is not asked by lvs_probe"] if protocols else []
+    if any(port == 0 for _, port in one.service.endpoints()):
+        said.append("of all ports none is known to answer")
+    return "; ".join(said) or None
