@@ -13,6 +13,7 @@ No host is contacted, and the same input gives the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from lvs_model.components import ipvs, keepalived, real_server
@@ -20,27 +21,33 @@ from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
 from lvs_model.problems import ModelError
-from lvs_model.relations import check_relations
 from lvs_model.render import MANAGED
 from lvs_model.report import plan_lines
+from lvs_model.rules import check
 from lvs_model.service_plan import requests_for, service_plan
 from lvs_model.serving import serving, table
 from lvs_model.topology import all_router_ids, all_sync_ids, all_vips, marks
 from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s
 
 
-def compile_plan(hostvars: dict[str, dict[str, Any]], groups: dict[str, list[str]]) -> dict[str, Any]:
+def compile_plan(
+    hostvars: dict[str, dict[str, Any]],
+    groups: dict[str, list[str]],
+    plain_secrets: Collection[str] = (),
+) -> dict[str, Any]:
     """Validate everything and compile the plan of all clusters of the inventory.
 
     ``hostvars`` gives each host's ``lvs_*`` variables as plain data, ``groups`` each group's hosts in
-    inventory order. Raises ModelError with every problem found.
+    inventory order, ``plain_secrets`` the paths of secrets that are no vault's, as rules.check wants them.
+    Raises ModelError with every problem found.
     """
     inventory, problems = read_inventory(hostvars, groups)
+    warnings = []
     if not problems:
-        problems = check_relations(inventory)
+        problems, warnings = check(inventory, plain_secrets)
     if problems:
         raise ModelError(problems)
-    return compile_inventory(inventory, [])
+    return compile_inventory(inventory, [str(warning) for warning in warnings])
 
 
 def compile_inventory(inventory: Inventory, warnings: list[str]) -> dict[str, Any]:
