@@ -20,7 +20,7 @@ from lvs_model.components import ipvs, keepalived, real_server
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
-from lvs_model.problems import ModelError
+from lvs_model.problems import ModelError, Problem
 from lvs_model.render import MANAGED
 from lvs_model.report import plan_lines
 from lvs_model.rules import check
@@ -42,7 +42,7 @@ def compile_plan(
     Raises ModelError with every problem found.
     """
     inventory, problems = read_inventory(hostvars, groups)
-    warnings = []
+    warnings: list[Problem] = []
     if not problems:
         problems, warnings = check(inventory, plain_secrets)
     if problems:
