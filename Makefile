@@ -25,6 +25,10 @@ lint: venv ## ansible-lint (production profile), yamllint, ruff, mypy strict, sh
 unit: venv ## Unit and rendering tests: no node needed, under two minutes
 	@$(RUN_TESTS) unit
 
+.PHONY: bench
+bench: venv ## Measure plan and controller, minutes long: figures in build/bench.json (BENCH="--runs 1" for a quick look)
+	@nice $(PYTHON_BIN) -m bench $(BENCH)
+
 .PHONY: scenario
 scenario: lab-tools ## One Molecule scenario on the lab, with its whole output: make scenario S=default
 	@test -n "$(S)" || { echo "which scenario? make scenario S=NAME, of: $$(ls molecule | grep -v '^shared$$' | xargs)" >&2; exit 2; }
