@@ -13,16 +13,25 @@ from lvs_model.problems import Problem
 # Importing a module registers its rules.
 from lvs_model.rules import (  # noqa: F401
     addresses,
+    checks,
     failback,
+    forwarding,
     hosts,
+    instances,
+    lines,
     marks,
     names,
     networks,
+    persistence,
+    platforms,
     pools,
     ports,
+    secrets,
     services,
+    sync,
     timing,
     trackers,
+    versions,
     vrrp,
 )
 from lvs_model.rules.registry import RULES, Rule

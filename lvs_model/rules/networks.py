@@ -75,25 +75,23 @@ def subnet_on_two_segments(view: View) -> Iterator[Problem]:
 def director_off_network(cluster: Cluster, view: View) -> Iterator[Problem]:
     """A director has no address on a network that it needs.
 
-    Directors send their adverts and their connection sync from an address of their own, and reach real
-    servers under direct routing on a segment that they are on themselves. Without an address there a
-    director cannot take part: it would wait for ever, or own the VIPs beside another one.
+    Directors send their adverts from an address of their own, and reach real servers under direct
+    routing on a segment that they are on themselves. Without an address there a director cannot take
+    part: it would wait for ever, or own the VIPs beside another one.
 
     Wrong::
 
         networks:
           front: {interface: eth0, subnets: [192.0.2.0/24]}
-          sync: {interface: eth1, subnets: [198.51.100.0/24]}
-        connection_sync: {network: sync}
+          back: {interface: eth1, subnets: [10.0.0.0/24]}
+        failover: {network: front}
         # host_vars/lb2.yml
-        lvs_addresses: [192.0.2.12]
+        lvs_addresses: [10.0.0.12]
 
     Mend: add the director's address on that network to its `lvs_addresses`, or use a network that all
     directors are on.
     """
     needed = {instance.network for instance in view.instances(cluster)} | {cluster.failover.network}
-    if cluster.connection_sync:
-        needed.add(cluster.connection_sync.network)
     for served in view.services_of(cluster):
         if served.service.forwarding == "dr":
             for host in served.pool:

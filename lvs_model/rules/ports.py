@@ -146,6 +146,8 @@ def server_port_mismatch(served: Served) -> Iterator[Problem]:
     nat`.
     """
     service = served.service
+    if service.mark is not None:
+        return  # server-port-with-mark says it
     given = [(f"{served.path}.server_port", service.server_port, service.forwarding)]
     if service.fallback is not None:
         forwarding = service.fallback.forwarding or service.forwarding
@@ -162,6 +164,35 @@ def server_port_mismatch(served: Served) -> Iterator[Problem]:
                 f"{port}, and {_WORDS[forwarding]} keeps the port that clients use",
                 "remove it, or use forwarding nat or masquerade",
             )
+
+
+@service_rule("server-port-with-mark")
+def server_port_with_mark(served: Served) -> Iterator[Problem]:
+    """A port at the real servers for a marked service.
+
+    A virtual service that is known by its firewall mark has no port, and its real servers have none:
+    packets keep the ports that clients use (ipvsadm(8), `--fwmark-service`). keepalived ignores another
+    one, with an error at `keepalived -t`.
+
+    Wrong::
+
+        services:
+          - {name: www, mark: auto, forwarding: nat, server_port: 8080, ports: [80, 443], pool: edge_web}
+
+    Mend: remove the port, or the mark.
+    """
+    service = served.service
+    if service.mark is None:
+        return
+    given = [(f"{served.path}.server_port", service.server_port)]
+    if service.fallback is not None:
+        given.append((f"{served.path}.fallback.port", service.fallback.port))
+    for host in served.pool:
+        own = host.variables.lvs_services.get(service.name)
+        given.append((f"host {host.name}: lvs_services.{service.name}.port", own.port if own else None))
+    for path, port in given:
+        if port is not None:
+            yield Problem(path, f"{port}, and a marked service keeps its ports", "remove it, or the mark")
 
 
 @service_rule("server-port-for-many", "warning")
@@ -182,6 +213,7 @@ def server_port_for_many(served: Served) -> Iterator[Problem]:
     service = served.service
     if (
         service.server_port is not None
+        and service.mark is None
         and served.one_port is None
         and service.forwarding in {"nat", "masquerade"}
     ):

@@ -138,6 +138,11 @@ class View:
         return found
 
     @cached_property
+    def vip_addresses(self) -> frozenset[Address]:
+        """Every VIP of the inventory."""
+        return frozenset(vip.address for vip in self.vips)
+
+    @cached_property
     def _by_cluster(self) -> dict[str, list[Served]]:
         found: dict[str, list[Served]] = {}
         for served in self.services:
