@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-from ansible.errors import AnsibleError, AnsibleFilterError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -45,35 +42,16 @@ RETURN = r"""
 _value:
   description:
     - C(problems), a list of texts. Where it is empty also the plan, with C(clusters), C(hosts) and C(probes)
-      by name, and C(summary), the clusters as lines of text.
+      by name, C(warnings), a list of texts, and C(summary), the clusters in a few lines of text.
   type: dict
 """
 
 
 def lvs_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Compile the plan, or say every problem of document and inventory.
+    """Compile the plan, or say every problem of document and inventory; raises nothing."""
+    from lvs_ansible.hostvars import planned
 
-    Raises AnsibleFilterError where a value of the inventory is not JSON-like data.
-    """
-    from lvs_model.plan import compile_plan
-    from lvs_model.problems import ModelError
-
-    plain: dict[str, dict[str, Any]] = {}
-    for host, variables in hostvars.items():
-        own = plain.setdefault(str(host), {})
-        for key in (str(key) for key in variables if str(key).startswith("lvs_")):
-            try:
-                # Ansible's tagged and lazy values are no plain data for pydantic: through JSON they are.
-                own[key] = json.loads(json.dumps(variables[key]))
-            except (TypeError, AnsibleError) as error:
-                raise AnsibleFilterError(f"host {host}: {key}: this is no plain data: {error}") from error
-    try:
-        plan = compile_plan(
-            plain, {str(name): [str(host) for host in hosts] for name, hosts in groups.items()}
-        )
-    except ModelError as error:
-        return {"problems": [str(problem) for problem in error.problems]}
-    return {"problems": [], **plan}
+    return planned(hostvars, groups)
 
 
 class FilterModule:

@@ -18,7 +18,8 @@ RUN_OPTIONS = ("lvs_accept_unreachable", "lvs_plan_dir")
 
 # Variables that begin with lvs_ and are no host's own.
 _NOT_THE_HOSTS = {"lvs_cluster", *RUN_OPTIONS}
-_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
+# A leading dot would hide it, or lead out of the directory of the plan (export.py).
+_HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 def network_of(cluster: Cluster, address: IPv4Address | IPv6Address) -> str | None:
@@ -139,7 +140,7 @@ def read_inventory(
                 Problem(
                     f"host {name!r}",
                     "this name would break configurations",
-                    "use A-Z, a-z, 0-9, '.', '_', '-'",
+                    "use A-Z, a-z, 0-9, '.', '_', '-', and no dot at its beginning",
                 )
             )
         own = {

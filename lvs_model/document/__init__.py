@@ -26,6 +26,7 @@ from lvs_model.document.failover import (
     TrackedProcess,
     TrackedScript,
 )
+from lvs_model.document.secrets import secret_paths
 from lvs_model.document.service import (
     ALL_PORTS,
     SCHEDULERS,
@@ -71,4 +72,5 @@ __all__ = [
     "TrackedScript",
     "UdpCheck",
     "problems_of",
+    "secret_paths",
 ]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from filter_plugins.lvs_compare import lvs_compare
@@ -195,47 +194,6 @@ def test_verdict_through_ansible_is_the_models(told: dict[str, Any], site: Site)
 
     assert {one["status"] for one in findings} == {"proven", "failed"}
     assert told["findings"] == findings
-
-
-def refused(folder: Path, inventory: str) -> str:
-    """What playbooks/plan.yml says to an inventory that it must refuse, with no line broken."""
-    (folder / "hosts.yml").write_text(inventory)
-    done = ansible("ansible-playbook", "-i", folder / "hosts.yml", "playbooks/plan.yml")
-    text = " ".join((done.stdout + done.stderr).split())
-    assert done.returncode == 2, text
-    assert "Traceback" not in text
-    assert "UNREACHABLE" not in text
-    return text
-
-
-def test_the_plan_playbook_shows_every_problem_of_a_broken_document(tmp_path: Path) -> None:
-    inventory = yaml.safe_load(INVENTORY)
-    cluster = inventory["all"]["children"]["edge"]["vars"]["lvs_cluster"]
-    cluster["failover"]["netwrok"] = "front"
-    inventory["all"]["vars"]["vip"] = "192.0.2.300"
-    inventory["all"]["vars"]["base"] = 0
-
-    text = refused(tmp_path, yaml.safe_dump(inventory))
-
-    for problem in (
-        "lvs_cluster[edge].failover.netwrok: unknown key: remove it, or mend its spelling",
-        "lvs_cluster[edge].services[0].vips[0]: '192.0.2.300' is not an IPv4 address: write it as 192.0.2.10",
-        "host web3: lvs_weight: -1 is not allowed",
-    ):
-        assert problem in text
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "2026-01-01",  # YAML makes a date of it
-        '"{{ nowhere.to.be.found }}"',
-    ],
-)
-def test_a_value_that_is_no_plain_data_is_named(tmp_path: Path, value: str) -> None:
-    text = refused(tmp_path, INVENTORY.replace("{number: 11}", f"{{number: 11, lvs_priority: {value}}}"))
-
-    assert "host lb1: lvs_priority: " in text
 
 
 def test_an_observation_that_cannot_be_read_is_an_error(site: Site) -> None:

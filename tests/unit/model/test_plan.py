@@ -241,23 +241,3 @@ def test_sync_ids_differ_between_clusters_on_one_sync_segment() -> None:
 
     assert len(ids) == 2
     assert [cluster["router_id"] for cluster in plan["clusters"].values()] == [51, 51]
-
-
-def test_the_summary_tells_an_operator_what_the_cluster_is() -> None:
-    case = Case()
-    case.hostvars["web3"]["lvs_state"] = "drained"
-    case.add_service("fo", ports=[1], scheduler="fo")
-    case.document["failover"]["router_id"] = 51
-
-    assert case.plan()["summary"] == [
-        "cluster edge: directors lb1 (priority 200), lb2 (priority 150), virtual router id 51",
-        "  takeover after a crash 2.41 to 3.41 s, orderly 0.41 s",
-        "  service www: 192.0.2.10 tcp 80, dr, wrr",
-        "    web1 (192.0.2.21): weight 3, 60.0% of the traffic",
-        "    web2 (192.0.2.22): weight 2, 40.0% of the traffic",
-        "    web3 (192.0.2.23): weight 0, 0.0% of the traffic",
-        "  service fo: 192.0.2.10 tcp 1, dr, fo",
-        "    web1 (192.0.2.21): weight 3",
-        "    web2 (192.0.2.22): weight 2",
-        "    web3 (192.0.2.23): weight 0",
-    ]

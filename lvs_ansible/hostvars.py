@@ -1,0 +1,133 @@
+"""Ansible's variables as the model takes them, and the plan that follows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+from lvs_ansible.origins import is_template, located, plain_secret
+from lvs_model.document import secret_paths
+from lvs_model.inventory import read_inventory
+from lvs_model.plan import compile_plan
+from lvs_model.problems import ModelError, Problem
+
+Hostvars = Mapping[str, Mapping[str, Any]]
+
+_PREFIX = "lvs_"
+_DOCUMENT = "lvs_cluster"
+
+
+def planned(hostvars: Hostvars, groups: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+    """The plan of an inventory with its ``problems``; where there are any, there is only that key.
+
+    ``hostvars`` and ``groups`` are Ansible's magic variables.
+    """
+    members = {str(name): [str(host) for host in hosts] for name, hosts in groups.items()}
+    written = _written(hostvars)
+    plain, problems = _Reader(hostvars, written, members).read()
+    try:
+        if problems:
+            # What the missing values would have led to is not known: fields are checked, relations not.
+            found = read_inventory(plain, members)[1]
+            gone = any(_DOCUMENT in problem.path for problem in problems)
+            raise ModelError([*problems, *(one for one in found if not (gone and one.path == _DOCUMENT))])
+        plan = compile_plan(plain, members, _plain_secrets(written))
+    except ModelError as error:
+        return {"problems": located(error.problems, written)}
+    return {"problems": [], **plan}
+
+
+def _written(hostvars: Hostvars) -> dict[str, dict[str, Any]]:
+    """Each host's variables of the toolkit as they were written, templates and vaults unresolved."""
+    raw = getattr(hostvars, "raw_get", hostvars.__getitem__)
+    return {
+        str(host): {str(key): value for key, value in raw(host).items() if str(key).startswith(_PREFIX)}
+        for host in hostvars
+    }
+
+
+def _plain_secrets(written: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Paths of secrets that stand in the inventory in plain text; where that cannot be told, they do not."""
+    documents = {id(own[_DOCUMENT]): own[_DOCUMENT] for own in written.values() if _DOCUMENT in own}
+    return [
+        f"{_DOCUMENT}[{document.get('name')}].{'.'.join(steps)}"
+        for document in documents.values()
+        for steps in secret_paths()
+        if plain_secret(document, steps)
+    ]
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+class _Reader:
+    """Turns what was written into plain data, with as little templating as that needs."""
+
+    def __init__(
+        self, hostvars: Hostvars, written: dict[str, dict[str, Any]], groups: dict[str, list[str]]
+    ) -> None:
+        self._hostvars = hostvars
+        self._written = written
+        self._groups = groups
+        # What a group's file says is one object for all its hosts.
+        self._known: dict[int, Any] = {}
+
+    def read(self) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+        """Every host's variables as plain data, and a problem for each that is none."""
+        plain: dict[str, dict[str, Any]] = {host: {} for host in self._written}
+        problems = []
+        documents = self._who_tells_documents()
+        for host, own in self._written.items():
+            for key, value in own.items():
+                if key == _DOCUMENT and host not in documents:
+                    continue
+                try:
+                    plain[host][key] = self._plain(host, key, value)
+                except AnsibleError as error:
+                    what, remedy = "this cannot be templated", "mend it, or what it refers to"
+                    problems.append(Problem(self._path(host, key), f"{what} ({_words(error)})", remedy))
+                except (TypeError, ValueError, RecursionError) as error:
+                    what, remedy = "this is no plain data", "write texts, numbers, booleans, lists and keys"
+                    problems.append(Problem(self._path(host, key), f"{what} ({_words(error)})", remedy))
+        return plain, problems
+
+    def _path(self, host: str, key: str) -> str:
+        """Where a value stands, as problems say it; a document is its cluster's and not a host's."""
+        value = self._written[host][key]
+        if key != _DOCUMENT or not isinstance(value, Mapping):
+            return f"host {host}: {key}"
+        return f"{_DOCUMENT}[{value.get('name')}]"
+
+    def _who_tells_documents(self) -> set[str]:
+        """The hosts whose cluster document is read: the directors, one host where none of them has it.
+
+        Templating one document anew for each of a thousand hosts would take minutes.
+        """
+        holders: dict[int, list[str]] = {}
+        for host, own in self._written.items():
+            if _DOCUMENT in own:
+                holders.setdefault(id(own[_DOCUMENT]), []).append(host)
+        chosen: set[str] = set()
+        for hosts in holders.values():
+            document = self._written[hosts[0]][_DOCUMENT]
+            group = document.get("directors") if isinstance(document, Mapping) else None
+            directors = set(self._groups.get(group, ())) if isinstance(group, str) else set()
+            chosen.update([host for host in hosts if host in directors] or hosts[:1])
+        return chosen
+
+    def _plain(self, host: str, key: str, value: object) -> Any:  # noqa: ANN401 - whatever the inventory holds
+        if id(value) in self._known:
+            return self._known[id(value)]
+        try:
+            text = json.dumps(value)
+        except (TypeError, ValueError):
+            text = None  # something that only templating resolves, such as an encrypted text
+        if text is None or is_template(text):
+            # Ansible's tagged and lazy values are no plain data for pydantic: through JSON they are.
+            return json.loads(json.dumps(self._hostvars[host][key]))
+        self._known[id(value)] = json.loads(text)
+        return self._known[id(value)]
