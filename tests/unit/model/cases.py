@@ -15,7 +15,10 @@ from lvs_model.plan import compile_plan
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = ROOT / "tests" / "golden"
-INVENTORIES = {"lab": ROOT / "inventories" / "lab", "estate": GOLDEN / "estate.yml"}
+# Every inventory beside the golden files, and the one that the lab runs.
+INVENTORIES = {"lab": ROOT / "inventories" / "lab"} | {
+    path.stem: path for path in sorted(GOLDEN.glob("*.yml"))
+}
 
 
 def load(inventory: Path) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:

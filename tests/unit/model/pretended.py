@@ -46,13 +46,13 @@ def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:
         name = protocol.lower()
         if protocol == "FWM":
             mark = endpoint.removesuffix(" IPv6")
-            service, family, word = f"FWM {mark}", "inet6" if endpoint != mark else "inet", ""
+            service, family, word = f"FWM {mark}", "inet6" if endpoint != mark else "inet", "none"
             topology.append(f" VS FWMARK = {mark}")
         else:
             vip, port = _split(endpoint)
             service, family, word = f"[{vip}]:{name}:{port}", "inet6" if ":" in vip else "inet", protocol
             topology.append(f" VS VIP = {vip}, VPORT = {port}")
-        topology += [f"   Address family = {family}", *([f"   protocol = {word}"] if word else [])]
+        topology += [f"   Address family = {family}", f"   protocol = {word}"]
         for server, (alive, checked) in pool.items():
             rip, rport = _split(server)
             topology += [f"   RIP = {rip}, RPORT = {rport}, WEIGHT = 1", f"   alive = {int(alive)}"]
