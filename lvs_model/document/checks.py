@@ -170,7 +170,7 @@ class FileCheck(Strict):
     detection_s: ClassVar[float] = 0
 
 
-CHECKS = {
+CHECKS: dict[str, type[Strict]] = {
     "tcp": TcpCheck,
     "http": HttpCheck,
     "https": HttpsCheck,
