@@ -85,7 +85,7 @@ class Bench:
         target = self.folder / "files"
         whole = self._repeat(f"plan of {size}", [_PYTHON, "-m", "bench.whole", str(source), str(target)])
         library = {step.services: self._library(step) for step in _steps(size)}
-        playbook = self._repeat(f"playbooks/plan.yml, {size}", _plan_command(source))
+        playbook = self._repeat(f"playbooks/plan.yml, {size}", self._plan_command(source))
         return {
             "size": str(size),
             "seconds": middle([cost.seconds for cost in whole]),
@@ -138,7 +138,7 @@ class Bench:
             "ANSIBLE_TRANSPORT": "canned",
             "LVS_BENCH_ANSWERS": str(answers),
         }
-        plan = self._repeat(f"playbooks/plan.yml, {size}", _plan_command(source))
+        plan = self._repeat(f"playbooks/plan.yml, {size}", self._plan_command(source))
         site = self._repeat(f"site.yml, {size}", [_PLAYBOOK, "site.yml", "-i", str(source)], environment)
         for cost in site:
             # A run that had to change something, or found nobody, would be another measurement.
@@ -151,6 +151,10 @@ class Bench:
         source = self._inventory(size)
         output = run([_PYTHON, "-m", "bench.library", str(source), str(self.runs)]).output
         return [float(seconds) for seconds in json.loads(output)]
+
+    def _plan_command(self, source: Path) -> list[str]:
+        folder = self.folder / "plan"
+        return [_PLAYBOOK, "playbooks/plan.yml", "-i", str(source), "-e", f"lvs_plan_dir={folder}"]
 
     def _inventory(self, size: Size) -> Path:
         path = self.folder / f"{size.services}-{size.servers}-{size.hosts}.json"
@@ -171,10 +175,6 @@ def _deployed(hosts: int) -> Size:
     """An estate of so many hosts, each real server in one pool or in two."""
     servers = max(1, min(10, hosts - 2))
     return Size(max(1, ceil((hosts - 2) / servers)), servers, hosts)
-
-
-def _plan_command(source: Path) -> list[str]:
-    return [_PLAYBOOK, "playbooks/plan.yml", "-i", str(source)]
 
 
 def _each(costs: Sequence[Cost], hosts: int) -> float:

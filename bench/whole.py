@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.whole INVENTORY.json FOLDER
 
-FOLDER gets what `build/plan` has: <host>/<absolute path on the host>. Not for operators: they have
-playbooks/plan.yml, which does the same through Ansible.
+FOLDER gets what playbooks/plan.yml writes. Not for operators: they have that, which does the same with
+Ansible's inventories.
 """
 
 from __future__ import annotations
@@ -13,17 +13,13 @@ import sys
 from pathlib import Path
 
 from bench.estate import inputs
+from lvs_model.export import write_plan
 from lvs_model.plan import compile_plan
 
 
 def main(source: Path, folder: Path) -> None:
     """Plan the inventory of a file into a folder."""
-    plan = compile_plan(*inputs(json.loads(source.read_text())))
-    for host, planned in plan["hosts"].items():
-        for file in planned["files"]:
-            place = folder / host / file["path"].lstrip("/")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(file["content"])
+    write_plan(compile_plan(*inputs(json.loads(source.read_text()))), folder)
 
 
 if __name__ == "__main__":

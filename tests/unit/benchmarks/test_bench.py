@@ -14,6 +14,7 @@ from bench.__main__ import main
 from bench.estate import Size, inputs, inventory
 from bench.figures import exponent, middle, spread
 from bench.processes import ROOT, FailedError, run
+from lvs_model.export import MARKER
 from lvs_model.plan import compile_plan
 
 _SIZES = [Size(1, 1, 3), Size(2, 2, 6), Size(7, 3, 12), Size(30, 10, 25), Size(3, 10, 32)]
@@ -71,17 +72,18 @@ def test_whole_plan_writes_every_file(tmp_path: Path) -> None:
     source.write_text(json.dumps(tree))
     command = [sys.executable, "-m", "bench.whole", str(source), str(tmp_path / "files")]
     subprocess.run(command, cwd=ROOT, check=True)
-    written = {str(path.relative_to(tmp_path / "files")): path.read_text() for path in _files(tmp_path)}
+    folder = tmp_path / "files"
+    written = {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MARKER
+    }
     plan = compile_plan(*inputs(tree))
     assert written == {
         f"{host}{file['path']}": file["content"]
         for host, planned in plan["hosts"].items()
         for file in planned["files"]
     }
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in (folder / "files").rglob("*") if path.is_file()]
 
 
 def test_bench_writes_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
