@@ -143,14 +143,14 @@ def planned_table(planned: dict[str, Any]) -> ipvs_table.Table:
         key: ipvs_table.VirtualService(
             service["scheduler"],
             {address: _planned_server(server) for address, server in service["servers"].items()},
-            tuple(service["extra"]),
+            tuple(service.get("extra", ())),
         )
         for key, service in planned.get("ipvs", {}).items()
     }
 
 
 def _planned_server(server: dict[str, Any]) -> ipvs_table.Server:
-    return ipvs_table.Server(server["weight"], server["method"], tuple(server["extra"]))
+    return ipvs_table.Server(server["weight"], server["method"], tuple(server.get("extra", ())))
 
 
 def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:

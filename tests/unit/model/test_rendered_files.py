@@ -101,11 +101,15 @@ def _variants() -> dict[str, Callable[[Case], object]]:
 
 
 def _scheduler(name: str) -> Callable[[Case], object]:
-    return lambda case: case.service.update(scheduler=name)
+    # Debian 12's kernel has not all of them; its keepalived does.
+    def change(case: Case) -> None:
+        case.service.update(scheduler=name)
+        case.document["platforms"] = ["debian13"]
+
+    return change
 
 
 VARIANTS = _variants()
-KEEPALIVED_HOSTS = [(case, host) for case, host, file in ALL if file["path"] == KEEPALIVED]
 
 
 def _why_not() -> str | None:
@@ -114,15 +118,13 @@ def _why_not() -> str | None:
 
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
-    """The exit code of keepalived's own checker and what it said, by variant or "case host"."""
+    """The exit code of keepalived's own checker and what it said, by variant.
+
+    Golden files are accepted in test_rendered_accepted.
+    """
     if reason := _why_not():
         pytest.skip(reason)
     configurations: dict[str, str] = {}
-    interfaces = {"eth0", "eth1"}
-    for case, host, file in ALL:
-        if file["path"] == KEEPALIVED:
-            configurations[f"{case} {host}"] = file["content"]
-            interfaces |= set(plan(case)["hosts"][host]["interfaces"])
     for name, change in VARIANTS.items():
         varied = Case()
         change(varied)
@@ -130,7 +132,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
         configurations[name] = next(file["content"] for file in planned if file["path"] == KEEPALIVED)
     configurations["broken"] = configurations["as it stands"].replace("advert_int 1", "advert_int 1.001")
 
-    bottle = Bottle(tmp_path_factory.mktemp("keepalived"), [], sorted(interfaces))
+    bottle = Bottle(tmp_path_factory.mktemp("keepalived"), [], ["eth0", "eth1"])
     for number, content in enumerate(configurations.values()):
         (bottle.work / f"{number}.conf").write_text(content)
     # The plan's own command line.
@@ -154,7 +156,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     }
 
 
-@pytest.mark.parametrize("name", [*VARIANTS, *(f"{case} {host}" for case, host in KEEPALIVED_HOSTS)])
+@pytest.mark.parametrize("name", VARIANTS)
 def test_keepalived_accepts_its_configuration(verdicts: dict[str, tuple[int, str]], name: str) -> None:
     code, said = verdicts[name]
 
