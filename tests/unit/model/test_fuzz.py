@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from lvs_model.compare import compare
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
+from lvs_model.report import plan_lines, table_lines
 from lvs_model.verdict import judge
 
 from .builders import Case, Site
+from .generated import cluster_values, host_values
 from .pretended import answers
 
 # Values that a YAML file can hold, those that look right at first sight among them.
@@ -99,6 +101,23 @@ def test_a_mutated_inventory_gives_a_plan_or_problems(data: st.DataObject) -> No
         assert (work["hosts"], work["again"]) == ({}, [])
         findings = judge(site.plan, site.seen, answers(site.plan))
         assert [one["line"] for one in findings if one["status"] == "failed"] == []
+
+
+@given(document=cluster_values(), hosts=st.lists(host_values(), max_size=3), data=st.data())
+def test_options_of_the_right_types_give_a_plan_or_problems(
+    document: dict[str, Any], hosts: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    case = Case()
+    document.setdefault("services", case.document["services"])
+    case.document |= document
+    for own, name in zip(hosts, ("web1", "web2", "lb1"), strict=False):
+        case.hostvars[name] |= own
+    if data.draw(st.booleans()):
+        _mutated(data, case)
+    plan = _outcome(*case.inputs())
+    if plan is not None:
+        stored = json.loads(json.dumps(plan, allow_nan=False))
+        assert table_lines(stored["clusters"]) and plan_lines(stored["clusters"]) == stored["summary"]
 
 
 @given(document=_VALUES)
