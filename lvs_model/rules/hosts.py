@@ -15,7 +15,8 @@ from lvs_model.rules.view import View, root_of
 def directors_empty(cluster: Cluster, view: View) -> Iterator[Problem]:
     """A cluster has no director.
 
-    Without a director nobody owns the VIPs.
+    Without a director nobody owns the VIPs, and nothing but the real servers would be set up: servers with
+    addresses that no client ever reaches.
 
     Wrong::
 

@@ -15,7 +15,8 @@ from lvs_model.topology import all_vips
 def nothing_to_move(cluster: Cluster, view: View) -> Iterator[Problem]:
     """A cluster has neither a service nor a VIP.
 
-    Directors would elect the owner of nothing.
+    Directors would elect the owner of nothing. A document without services is meant for VIPs that belong to
+    something else than IPVS, such as a proxy on the directors themselves.
 
     Wrong::
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from lvs_model.document import Cluster
 from lvs_model.problems import Problem
@@ -204,43 +205,40 @@ def name_twice(cluster: Cluster, view: View) -> Iterator[Problem]:
     Mend: give each its own name.
     """
     failover = cluster.failover
-    track = failover.track
-    trackers = {
-        **{f"failover.track.processes[{place}].name": one.name for place, one in enumerate(track.processes)},
-        **{f"failover.track.scripts[{place}].name": one.name for place, one in enumerate(track.scripts)},
-    }
-    kinds: list[tuple[str, Iterable[tuple[str, str]]]] = [
-        (
-            "give each service its own name",
-            ((f"services[{place}].name", one.name) for place, one in enumerate(cluster.services)),
-        ),
-        (
-            "give each instance its own name",
-            ((f"failover.instances[{place}].name", one.name) for place, one in enumerate(failover.instances)),
-        ),
-        (
-            "give each sync group its own name",
-            (
-                (f"failover.sync_groups[{place}].name", one.name)
-                for place, one in enumerate(failover.sync_groups)
-            ),
-        ),
-        # One name space: a process with a restart becomes a script in keepalived's configuration.
-        ("give each process and script its own name", trackers.items()),
-        *(
-            (
-                "name each director once",
-                (
-                    (f"failover.instances[{place}].directors[{number}]", name)
-                    for number, name in enumerate(instance.directors)
-                ),
-            )
-            for place, instance in enumerate(failover.instances)
-        ),
+    processes, scripts = failover.track.processes, failover.track.scripts
+    yield from _twice(cluster, "service", _named("services", cluster.services))
+    yield from _twice(cluster, "instance", _named("failover.instances", failover.instances))
+    yield from _twice(cluster, "sync group", _named("failover.sync_groups", failover.sync_groups))
+    trackers = [
+        *_named("failover.track.processes", processes),
+        # The script that restarts a process is one in keepalived's configuration too.
+        *((path, f"restart_{name}") for path, name in _named("failover.track.processes", processes)),
+        *_named("failover.track.scripts", scripts),
     ]
-    for remedy, named in kinds:
-        seen: set[str] = set()
-        for path, name in named:
-            if name in seen:
-                yield Problem(f"{root_of(cluster)}.{path}", f"{name!r} is there twice", remedy)
-            seen.add(name)
+    yield from _twice(cluster, "process and script", trackers)
+    for place, instance in enumerate(failover.instances):
+        path = f"failover.instances[{place}].directors"
+        yield from _twice(
+            cluster,
+            "director",
+            [(f"{path}[{number}]", name) for number, name in enumerate(instance.directors)],
+        )
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+def _named(path: str, things: Sequence[_Named]) -> list[tuple[str, str]]:
+    return [(f"{path}[{place}].name", one.name) for place, one in enumerate(things)]
+
+
+def _twice(cluster: Cluster, kind: str, named: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for path, name in named:
+        if name in seen:
+            yield Problem(
+                f"{root_of(cluster)}.{path}", f"{name!r} is there twice", f"give each {kind} its own name"
+            )
+        seen.add(name)

@@ -230,30 +230,6 @@ def sync_follows_one_instance(cluster: Cluster, view: View) -> Iterator[Problem]
         )
 
 
-@cluster_rule("sync-threshold-order")
-def sync_threshold_order(cluster: Cluster, view: View) -> Iterator[Problem]:
-    """A connection would be told again before it was told at all.
-
-    A connection is told at its n-th packet and then at every m-th; the kernel refuses an n that is not
-    below m, unless m is 0 (net/netfilter/ipvs/ip_vs_ctl.c, proc_do_sync_threshold).
-
-    Wrong::
-
-        connection_sync: {network: sync, threshold: [50, 3]}
-
-    Mend: the smaller number first: `[3, 50]`.
-    """
-    sync = cluster.connection_sync
-    if sync is not None:
-        first, period = sync.threshold
-        if period and first >= period:
-            yield Problem(
-                f"{root_of(cluster)}.connection_sync.threshold",
-                f"{first} is not below {period}",
-                "write the smaller number first",
-            )
-
-
 def _apart(cluster: Cluster, view: View) -> bool:
     """Whether instances of a cluster can have different owners."""
     names = {instance.name for instance in cluster.failover.instances}

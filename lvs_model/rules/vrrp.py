@@ -103,10 +103,12 @@ def priorities_too_close(cluster: Cluster, view: View) -> Iterator[Problem]:
 
 def refused_priorities(cluster: Cluster, election: Election, view: View, *, trackers: bool) -> str | None:
     """Why an election has no sound priorities, or None where it has."""
-    if election.network not in cluster.networks or not set(election.directors) <= {
-        host.name for host in view.directors(cluster)
-    }:
+    known = [host.name for host in view.directors(cluster)]
+    sound = sorted(set(election.directors) & set(known)) == sorted(election.directors)
+    if election.network not in cluster.networks or not sound:
         return None  # names.py says it
+    if cluster.failover.version == 2 and cluster.failover.advert_interval % 1:
+        return None  # vrrp2-interval says it
     if not trackers:
         plain = cluster.failover.track.model_copy(update={"processes": [], "scripts": []})
         failover = cluster.failover.model_copy(update={"track": plain})
