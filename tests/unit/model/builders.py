@@ -177,47 +177,75 @@ class Site:
             "problems": [],
         }
 
-    def _front(self, host: str) -> str:
-        """The interface on which a director has the VIPs."""
-        interface: str = self.plan["hosts"][host]["observe"]["arp"][0]["interface"]
-        return interface
+    def _owner(self, cluster: str, place: int) -> str | None:
+        """Who owns a cluster's n-th instance: of further ones it is always the first in preference."""
+        if place == 0:
+            return self.owner[cluster]
+        priorities: dict[str, int] = self.plan["clusters"][cluster]["instances"][place]["priorities"]
+        return max(priorities, key=priorities.__getitem__)
+
+    def _places(self, host: str) -> dict[str, str]:
+        """Where a director has what it owns: interface by address, from the script that removes it."""
+        files = self.plan["hosts"][host]["files"]
+        (script,) = (file["content"] for file in files if file["path"].endswith("keepalived-release"))
+        lines = [line.split(" ") for line in script.splitlines() if line.startswith("release ")]
+        return {prefix.split("/")[0]: interface for _, prefix, interface in lines}
 
     def _links(self, host: str) -> list[dict[str, Any]]:
         planned = self.plan["hosts"][host]
-        cluster = self.plan["clusters"][planned["cluster"]]
         own: dict[str, list[str]] = {interface: [] for interface in planned["interfaces"]}
         for address, interface in planned["addresses"].items():
-            own[interface or planned["interfaces"][0]].append(address)
-        if self.owner[planned["cluster"]] == host:
-            own[self._front(host)] += [*cluster["anchors"], *cluster["vips"]]
+            own.setdefault(interface or next(iter(own), "eth0"), []).append(address)
+        for place, instance in enumerate(self.plan["clusters"][planned["cluster"]]["instances"]):
+            if planned["role"] == "director" and self._owner(planned["cluster"], place) == host:
+                for address in (instance["anchor"], *instance["vips"]):
+                    own[self._places(host)[address]].append(address)
         return [
             link(host, "lo", planned["labelled"], label="lo:lvs"),
             *(link(host, interface, addresses) for interface, addresses in own.items()),
         ]
 
+    def _states(self, host: str) -> dict[str, str]:
+        """A director's VRRP states by the label of the instance."""
+        name = self.plan["hosts"][host]["cluster"]
+        return {
+            one["label"]: "MASTER" if self._owner(name, place) == host else "BACKUP"
+            for place, one in enumerate(self.plan["clusters"][name]["instances"])
+            if host in one["priorities"]
+        }
+
+    def _answers(self, host: str, vip: str) -> list[str]:
+        """Hardware addresses that answer a director's ARP request for a VIP."""
+        name = self.plan["hosts"][host]["cluster"]
+        for place, one in enumerate(self.plan["clusters"][name]["instances"]):
+            owner = self._owner(name, place)
+            if vip in one["vips"] and owner not in (None, host):
+                return [mac(owner, self._places(owner)[vip])]
+        return []
+
     def _director(self, host: str) -> Raw:
         planned = self.plan["hosts"][host]
         cluster = self.plan["clusters"][planned["cluster"]]
-        owner = self.owner[planned["cluster"]]
-        state = "MASTER" if owner == host else "BACKUP"
-        macs = [mac(owner, self._front(owner))] if owner and owner != host else []
+        states = self._states(host)
+        runs = ["MASTER", "BACKUP"] if cluster["sync_daemons"] == "both" else [next(iter(states.values()))]
+        table = planned.get("ipvs", {})
+        good = {key: dict.fromkeys(service["servers"], (True, True)) for key, service in table.items()}
         return {
             "ipvs": {
                 "proc": "IP Virtual Server version 1.2.1 (size=4096)",
-                "table": table_text(planned["ipvs"]),
-                "daemons": daemons_text(state) if cluster["sync"] else "",
-                "conn_tab_bits": str(planned["table_bits"]),
+                "table": table_text(table),
+                "daemons": daemons_text(*runs) if cluster["sync"] else "",
+                "conn_tab_bits": str(planned.get("table_bits", 12)),
             },
-            "arp": [{**question, "macs": macs, "skipped": None} for question in planned["observe"]["arp"]],
+            "arp": [
+                {**question, "macs": self._answers(host, question["address"]), "skipped": None}
+                for question in planned["observe"]["arp"]
+            ],
             "keepalived": {
-                **{"main": 700, "checker": 701, "vrrp": 702},  # process ids
-                "json": states_json({one["label"]: state for one in cluster["instances"]}),
-                "data": checker_dump(
-                    {
-                        key: dict.fromkeys(service["servers"], (True, True))
-                        for key, service in planned["ipvs"].items()
-                    }
-                ),
+                # Process ids; without services there is no checker.
+                **{"main": 700, "checker": 701 if table else None, "vrrp": 702},
+                "json": states_json(states),
+                "data": checker_dump(good) if table else None,
             },
         }
 

@@ -101,11 +101,17 @@ def table_text(planned: dict[str, Any], without: Iterable[tuple[str, str]] = ())
         words = f"{_PROTOCOLS[protocol]} {endpoint.replace(' IPv6', ' -6')}"
         lines.append(" ".join(["-A", words, "-s", service["scheduler"], *service["extra"]]))
         lines += [
-            f"-a {words} -r {server} {_METHODS[one['method']]} -w {one['weight']}"
+            " ".join([f"-a {words} -r {server} {_METHODS[one['method']]} -w {one['weight']}", *_printed(one)])
             for server, one in service["servers"].items()
             if (key, server) not in set(without)
         ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _printed(server: dict[str, Any]) -> list[str]:
+    """A real server's further options, without the thresholds: `ipvsadm -Sn` prints none."""
+    options: list[str] = server["extra"]
+    return options[: options.index("-x")] if "-x" in options else options
 
 
 def answers(plan: dict[str, Any], **changes: dict[str, int]) -> dict[str, Raw]:
