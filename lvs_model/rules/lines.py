@@ -32,8 +32,6 @@ PRINTED = {
             "smtp_connect_timeout",
             "smtp_alert_vrrp",
             "smtp_alert_checker",
-            "vrrp_mcast_group4",
-            "vrrp_mcast_group6",
         ]
     ),
     "vrrp_instance": frozenset(
@@ -45,14 +43,13 @@ PRINTED = {
             "advert_int",
             "preempt_delay",
             "nopreempt",
-            "preempt",
             "down_timer_adverts",
             "unicast_src_ip",
+            "unicast_ttl",
             "unicast_peer",
             "mcast_src_ip",
             "mcast_dst_ip",
             "authentication",
-            "version",
             "garp_extra_if",
             "track_file",
             "track_interface",
@@ -65,7 +62,6 @@ PRINTED = {
             "notify_backup",
             "notify_fault",
             "notify_stop",
-            "native_ipv6",
         ]
     ),
     "virtual_server": frozenset(
@@ -94,7 +90,7 @@ PRINTED = {
             "real_server",
         ]
     ),
-    "top": frozenset({"global_defs", "vrrp_instance", "vrrp_sync_group", "virtual_server"}),
+    "top": frozenset({"global_defs"}),
 }
 
 

@@ -93,15 +93,15 @@ TABLE = [
                 extra_lines={
                     "global_defs": ["vrrp_version 2"],
                     "vrrp_instance": ["dont_track_primary", "advert_int 2"],
-                    "top": ["virtual_server 192.0.2.9 80 {"],
+                    "top": ["global_defs {", "}"],
                 }
             ),
             service(extra_lines=["quorum 2"]),
         ),
         f"{EDGE}.extra_lines.global_defs[0]: the toolkit writes vrrp_version itself: use the document's own "
         "key for it",
-        f"{EDGE}.extra_lines.top[0]: the toolkit writes virtual_server itself: use the document's own key "
-        "for it",
+        f"{EDGE}.extra_lines.top[0]: the toolkit writes global_defs itself: use the document's own key for "
+        "it",
         f"{EDGE}.extra_lines.vrrp_instance[1]: the toolkit writes advert_int itself: use the document's own "
         "key for it",
         f"{S0}.extra_lines[0]: the toolkit writes quorum itself: use the document's own key for it",
@@ -109,7 +109,7 @@ TABLE = [
     near(
         "extra-line-repeats",
         both(
-            document(extra_lines={"global_defs": ["vrrp_priority -10"]}),
+            document(extra_lines={"global_defs": ["vrrp_priority -10"], "top": ["include extra.conf"]}),
             service(extra_lines=["ha_suspend"]),
             network("front", interface="eth2"),
         ),
