@@ -1,4 +1,4 @@
-"""What checks have found is no difference: inhibited servers, dynamic weights, the fallback below the quorum."""
+"""What checks found is no difference: inhibited servers, dynamic weights, a fallback below the quorum."""
 
 from __future__ import annotations
 

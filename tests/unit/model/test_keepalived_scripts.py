@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .builders import Case
+from .cases import plan
 from .namespace import Bottle, show, unusable
 
 pytestmark = pytest.mark.skipif(unusable() is not None, reason=str(unusable()))
@@ -122,3 +123,61 @@ def test_a_director_that_left_in_order_takes_the_vips_again_when_it_starts(tmp_p
 
     logs = "\n".join(path.read_text() for path in sorted(bottle.work.glob("*.log")))
     assert told.split() == ["there", "gone", "1", "there", "0"], logs
+
+
+def test_a_director_of_several_elections_leaves_when_it_owns_nothing_any_more(tmp_path: Path) -> None:
+    planned = plan("ipv6")["hosts"]["s1"]
+    (instance,) = plan("ipv6")["clusters"]["six"]["instances"]
+    bottle = Bottle(tmp_path, planned["files"], planned["interfaces"])
+    bottle.shadow(
+        "sleep", 'echo "$1" >> sleeps; [ "$(wc -l < sleeps)" -lt 2 ] || ip address flush dev eth0 scope link'
+    )
+
+    bottle.told(f"ip address add {instance['anchor']}/128 dev eth0; {LEAVE}")
+
+    assert (bottle.work / "sleeps").read_text().split() == ["0.1", "0.1", "0.914"]
+
+
+def test_release_removes_addresses_of_both_families_from_their_interfaces(tmp_path: Path) -> None:
+    planned = plan("ipv6")["hosts"]["d1"]
+    (instance,) = plan("ipv6")["clusters"]["dual"]["instances"]
+    bottle = Bottle(tmp_path, planned["files"], planned["interfaces"])
+
+    told = bottle.told(
+        f"""
+        ip address add {instance["anchor"]}/32 dev eth0
+        ip address add 203.0.113.10/32 dev eth1
+        ip address add 2001:db8:d::10/128 dev eth1 nodad
+        ip address add 2001:db8:d::2/64 dev eth1 nodad
+        {RELEASE}
+        {show("eth0")}; {show("eth1")}
+        ip -6 -oneline address show dev eth1 scope global
+        """
+    )
+
+    assert [line for line in told.splitlines() if "2001:db8:d::2/64" not in line] == []
+
+
+ENSURE = "/usr/local/lib/lvs-toolkit/ensure-process"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "calls"),
+    [
+        ("nap 30 & sleep 0.2;", 0, 0),  # it runs: nothing to do
+        ("", 0, 1),  # it does not run, and the restart helps
+        ("touch broken;", 1, 1),  # it does not help
+    ],
+)
+def test_a_process_is_restarted_before_its_absence_counts(
+    tmp_path: Path, command: str, code: int, calls: int
+) -> None:
+    bottle = Bottle(tmp_path, plan("vrrp-only")["hosts"]["lb1"]["files"])
+    shutil.copy(str(shutil.which("sleep")), bottle.work / "bin" / "nap")
+    bottle.shadow("restart", "echo $1 >> calls; [ -e broken ] || { nap 30 & sleep 0.2; }")
+
+    done = bottle.run(f"{command} {ENSURE} nap restart nap.service")
+
+    assert done.returncode == code, done.stderr
+    seen = bottle.work / "calls"
+    assert (seen.read_text() if seen.exists() else "") == "nap.service\n" * calls

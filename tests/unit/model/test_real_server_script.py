@@ -155,3 +155,34 @@ def test_an_interface_with_a_dot_in_its_name_is_silenced(tmp_path: Path) -> None
     told = bottle.told(f"{SCRIPT} apply; {ARP.replace('eth0', 'bond0.120')}; {LO}")
 
     assert told.splitlines() == ["1", "2", *on_lo("192.0.2.10")]
+
+
+def test_ipv6_vips_are_added_deprecated_and_told_apart_by_that(tmp_path: Path) -> None:
+    case = Case()
+    case.document["networks"]["front"]["subnets"].append("2001:db8::/64")
+    case.service["vips"] = ["192.0.2.10", "2001:db8::10", "2001:db8::20"]
+    for number, host in enumerate(("lb1", "lb2", "web1", "web2", "web3")):
+        case.hostvars[host]["lvs_addresses"].append(f"2001:db8::{number + 1}")
+    planned = case.plan()["hosts"]["web1"]
+    bottle = Bottle(tmp_path, planned["files"], planned["interfaces"])
+    show6 = r"ip -6 -oneline address show dev lo scope global | sed -E 's/.* inet6 ([^ ]+) (.*) \\.*/\1 \2/'"
+
+    told = bottle.told(
+        f"""
+        ip address add 2001:db8::99/128 dev lo
+        {SCRIPT} apply; {SCRIPT} apply; {LO}; {show6}
+        echo
+        sed -i /::20/d {CONFIGURATION}; {SCRIPT} contract; {LO}; {show6}
+        echo
+        {SCRIPT} remove; {LO}; {show6}
+        """
+    )
+
+    ours = "scope global nodad deprecated"
+    applied, contracted, removed = ([*part.splitlines()] for part in told.split("\n\n"))
+    other = "2001:db8::99/128 scope global"
+    assert sorted(applied) == sorted(
+        [*on_lo("192.0.2.10"), f"2001:db8::10/128 {ours}", f"2001:db8::20/128 {ours}", other]
+    )
+    assert sorted(contracted) == sorted([*on_lo("192.0.2.10"), f"2001:db8::10/128 {ours}", other])
+    assert sorted(removed) == sorted([*on_lo(), other])
