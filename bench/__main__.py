@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from bench.estate import Size, inventory
 from bench.figures import exponent, machine, middle, spread
 from bench.processes import ROOT, Cost, FailedError, run
 
+# A command that writes to the folder that it is given.
+_Command = Callable[[Path], Sequence[str]]
 _PYTHON = sys.executable
 _PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 
@@ -78,22 +80,27 @@ class Bench:
     def __init__(self, folder: Path, runs: int) -> None:
         self.folder = folder
         self.runs = runs
+        self.folders = 0
 
     def plan(self, size: Size) -> dict[str, Any]:
         """The whole plan as one command, the library alone, its growth, and the same through Ansible."""
         source = self._inventory(size)
-        target = self.folder / "files"
-        whole = self._repeat(f"plan of {size}", [_PYTHON, "-m", "bench.whole", str(source), str(target)])
+        whole = self._repeat(
+            f"plan of {size}", lambda new: [_PYTHON, "-m", "bench.whole", str(source), str(new)]
+        )
         library = {step.services: self._library(step) for step in _steps(size)}
-        playbook = self._repeat(f"playbooks/plan.yml, {size}", self._plan_command(source))
+        playbook = self._repeat(f"playbooks/plan.yml, {size}", _plan_command(source))
         return {
-            "size": str(size),
+            "what": f"{size}, all files written to a new folder; seconds: one Python command; "
+            "library_seconds: compile_plan alone, exponent: its growth; playbook_seconds: playbooks/plan.yml",
             "seconds": middle([cost.seconds for cost in whole]),
             "library_seconds": middle(library[size.services]),
+            "cpu_seconds": middle([cost.cpu_seconds for cost in whole]),
             "peak_mb": middle([cost.peak_mb for cost in whole]),
             "exponent": exponent({services: middle(times) for services, times in library.items()}),
             "library_seconds_by_services": {str(one): middle(times) for one, times in library.items()},
             "playbook_seconds": middle([cost.seconds for cost in playbook]),
+            "playbook_cpu_seconds": middle([cost.cpu_seconds for cost in playbook]),
             "playbook_peak_mb": middle([cost.peak_mb for cost in playbook]),
             "runs": self.runs,
             "spread": {
@@ -138,8 +145,10 @@ class Bench:
             "ANSIBLE_TRANSPORT": "canned",
             "LVS_BENCH_ANSWERS": str(answers),
         }
-        plan = self._repeat(f"playbooks/plan.yml, {size}", self._plan_command(source))
-        site = self._repeat(f"site.yml, {size}", [_PLAYBOOK, "site.yml", "-i", str(source)], environment)
+        plan = self._repeat(f"playbooks/plan.yml, {size}", _plan_command(source))
+        site = self._repeat(
+            f"site.yml, {size}", lambda _: [_PLAYBOOK, "site.yml", "-i", str(source)], environment
+        )
         for cost in site:
             # A run that had to change something, or found nobody, would be another measurement.
             if f"0 of {size.hosts} hosts differ from the plan" not in cost.output:
@@ -152,21 +161,19 @@ class Bench:
         output = run([_PYTHON, "-m", "bench.library", str(source), str(self.runs)]).output
         return [float(seconds) for seconds in json.loads(output)]
 
-    def _plan_command(self, source: Path) -> list[str]:
-        folder = self.folder / "plan"
-        return [_PLAYBOOK, "playbooks/plan.yml", "-i", str(source), "-e", f"lvs_plan_dir={folder}"]
-
     def _inventory(self, size: Size) -> Path:
         path = self.folder / f"{size.services}-{size.servers}-{size.hosts}.json"
         path.write_text(json.dumps(inventory(size)))
         return path
 
     def _repeat(
-        self, what: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+        self, what: str, command: _Command, environment: Mapping[str, str] | None = None
     ) -> list[Cost]:
+        """Each run's costs; each gets a folder of its own to write to, which is not there yet."""
         costs = []
         for number in range(1, self.runs + 1):
-            costs.append(run(command, environment))
+            self.folders += 1
+            costs.append(run(command(self.folder / f"new{self.folders}"), environment))
             _say(f"{what}, run {number} of {self.runs}: {costs[-1].seconds:.1f} s")
         return costs
 
@@ -175,6 +182,10 @@ def _deployed(hosts: int) -> Size:
     """An estate of so many hosts, each real server in one pool or in two."""
     servers = max(1, min(10, hosts - 2))
     return Size(max(1, ceil((hosts - 2) / servers)), servers, hosts)
+
+
+def _plan_command(source: Path) -> _Command:
+    return lambda new: [_PLAYBOOK, "playbooks/plan.yml", "-i", str(source), "-e", f"lvs_plan_dir={new}"]
 
 
 def _each(costs: Sequence[Cost], hosts: int) -> float:
