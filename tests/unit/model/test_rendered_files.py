@@ -85,6 +85,17 @@ def _variants() -> dict[str, Callable[[Case], object]]:
         "failback at once": failover(failback=True, failback_delay=0),
         "failback late": failover(failback=True, failback_delay=1000),
         "router id": failover(router_id=255),
+        "authentication header": failover(version=2, authentication={"type": "ah", "password": "12345678"}),
+        "most adverts lost": failover(lost_adverts=100),
+        "fewest adverts lost": failover(lost_adverts=1),
+        "no announcements": failover(gratuitous_arp={"repeat": 1, "delay": 0, "refresh": 0}),
+        "long process name": failover(track={"processes": [{"name": "p", "process": "/opt/" + "x" * 40}]}),
+        "restarted process": failover(
+            track={"processes": [{"name": "p", "process": "p", "restart": "/usr/bin/true"}]}
+        ),
+        "starts late": failover(startup_delay=0.5),
+        "sync in IPv6": lambda case: case.document["connection_sync"].update(group="ff02::81"),
+        "longest sync messages": lambda case: case.document["connection_sync"].update(longest=65507),
         "no sync": lambda case: case.document.pop("connection_sync"),
         "longest name": lambda case: case.document.update(name="a-b_c" + "d" * 26),
         "many": many,
@@ -94,6 +105,12 @@ def _variants() -> dict[str, Callable[[Case], object]]:
         "fast check": check(type="http", interval=0.1, timeout=0.1, retries=0),
         "slow check": check(type="http", interval=3600, timeout=3600, retries=100, port=65535),
         "fine check": check(type="tcp", interval=0.123456, timeout=1.5),
+        "check of another family": check(type="tcp", address="2001:db8::1"),
+        "script with braces": check(type="script", command="/usr/bin/true {address}:{port}"),
+        "all ports": lambda case: case.service.update(
+            ports="all", persistence=86400 * 31, check={"type": "ping"}
+        ),
+        "largest mark": lambda case: case.service.update(mark=0xFFFFFFFF),
         "path": check(type="http", path="/a~SEQ(b,1,3)/_.:?c=d&e=%20+,;@f*-" + "g" * 220, status=599),
         "virtual host": check(type="http", virtual_host="www.example.com:8080"),
         **{f"scheduler {name}": _scheduler(name) for name in SCHEDULERS},
@@ -132,7 +149,9 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
         configurations[name] = next(file["content"] for file in planned if file["path"] == KEEPALIVED)
     configurations["broken"] = configurations["as it stands"].replace("advert_int 1", "advert_int 1.001")
 
-    bottle = Bottle(tmp_path_factory.mktemp("keepalived"), [], ["eth0", "eth1"])
+    # Scripts of our own must be there; those of any director that has them all will do.
+    scripts = [file for file in files("vrrp-only", "lb1") if file["mode"] == "0755"]
+    bottle = Bottle(tmp_path_factory.mktemp("keepalived"), scripts, ["eth0", "eth1"])
     for number, content in enumerate(configurations.values()):
         (bottle.work / f"{number}.conf").write_text(content)
     # The plan's own command line.
