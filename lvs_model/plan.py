@@ -65,7 +65,7 @@ def compile_inventory(inventory: Inventory, warnings: list[str]) -> dict[str, An
 def _add_cluster(
     plan: dict[str, Any], cluster: Cluster, inventory: Inventory, common: keepalived.Shared
 ) -> None:
-    planned = cluster_plan(cluster, common)
+    planned = cluster_plan(cluster, [host.name for host in inventory.directors(cluster)], common)
     plan["clusters"][cluster.name] = planned
     entries = table(common.services)
     for host in inventory.directors(cluster):
@@ -90,13 +90,17 @@ def _add_cluster(
         probe["requests"] += requests_for(cluster.name, planned["services"])
 
 
-def cluster_plan(cluster: Cluster, common: keepalived.Shared) -> dict[str, Any]:
-    """What a cluster is, in plain data; times are in seconds."""
+def cluster_plan(cluster: Cluster, directors: list[str], common: keepalived.Shared) -> dict[str, Any]:
+    """What a cluster is, in plain data; times are in seconds, ``directors`` in order of preference."""
     instances = [_instance(cluster, one) for one in common.elections]
     times = [one["failover_s"] for one in instances if one["failover_s"] is not None]
     sync = cluster.connection_sync
     return {
-        "directors": instances[0]["priorities"],
+        # The priority in the first instance in which a director takes part; 0 in none.
+        "directors": {
+            name: next((one["priorities"][name] for one in instances if name in one["priorities"]), 0)
+            for name in directors
+        },
         "router_id": instances[0]["router_id"],
         "instances": instances,
         "vips": [str(vip) for vip in all_vips(cluster)],
@@ -110,7 +114,15 @@ def cluster_plan(cluster: Cluster, common: keepalived.Shared) -> dict[str, Any]:
         # Which sync daemons a director runs: that of its role ("follow"), or both; null: none.
         "sync_daemons": sync.daemons if sync is not None and cluster.services else None,
         # Seconds until every check under a new configuration has had its say.
-        "gate_s": max((service.first_result_s for service in cluster.services), default=0),
+        "gate_s": max(
+            (
+                check.first_result_s
+                for one in common.services
+                for member in one.members
+                for check in member.checks
+            ),
+            default=0,
+        ),
     }
 
 

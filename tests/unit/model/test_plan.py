@@ -241,3 +241,37 @@ def test_sync_ids_differ_between_clusters_on_one_sync_segment() -> None:
 
     assert len(ids) == 2
     assert [cluster["router_id"] for cluster in plan["clusters"].values()] == [51, 51]
+
+
+def test_every_director_is_told_with_its_priority_wherever_it_takes_part() -> None:
+    case = Case()
+    case.document["failover"]["instances"] = [
+        {"name": "one", "directors": ["lb2"]},
+        {"name": "two", "vips": ["192.0.2.20"], "directors": ["lb1", "lb2"]},
+    ]
+    case.document["connection_sync"]["daemons"] = "both"
+    cluster = case.plan()["clusters"]["edge"]
+
+    assert cluster["directors"] == {"lb1": 200, "lb2": 200}
+    assert [(one["name"], one["label"], one["priorities"], one["vips"]) for one in cluster["instances"]] == [
+        ("one", "VI_one", {"lb2": 200}, ["192.0.2.10"]),
+        ("two", "VI_two", {"lb1": 200, "lb2": 150}, ["192.0.2.20"]),
+    ]
+    assert cluster["anchors"] == [f"169.254.255.{one['router_id']}" for one in cluster["instances"]]
+    assert len(set(cluster["anchors"])) == 2
+
+
+def test_a_check_of_one_real_server_can_be_the_slowest() -> None:
+    case = Case()
+    case.hostvars["web2"]["lvs_services"] = {"www": {"check": {"type": "tcp", "timeout": 20, "retries": 0}}}
+
+    assert case.plan()["clusters"]["edge"]["gate_s"] == 20
+
+
+def test_warnings_are_part_of_the_plan() -> None:
+    case = Case()
+    case.groups["edge_directors"] = ["lb1"]
+
+    (warning,) = case.plan()["warnings"]
+
+    assert warning.startswith("lvs_cluster[edge].directors: lb1 is the only one")
