@@ -105,9 +105,12 @@ class Serving:
 
     def check_port(self, entry: Entry, member: Member) -> int:
         """The port that checks ask where they name none; 0 where the service has no definite one."""
-        known = [port for _, port in self.service.endpoints()]
-        tcp = [port for protocol, port in self.service.endpoints() if protocol == "tcp"]
-        return self.server_port(entry, member) or next(iter((*tcp, *known)), 0)
+        if own := self.server_port(entry, member):
+            return own
+        # Only now: this is asked for every real server of every port, and a range has many.
+        known = self.service.endpoints()
+        tcp = [port for protocol, port in known if protocol == "tcp"]
+        return next(iter((*tcp, *(port for _, port in known))), 0)
 
     def granularity(self, family: Family) -> str | None:
         """Which clients count as one, as ipvsadm(8) writes it; None where each is its own."""
