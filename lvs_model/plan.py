@@ -237,6 +237,7 @@ def _add_probes(
                             # As fast as a client that does not wait for answers, and bounded when
                             # none comes: all time out together.
                             "interval": 0.02,
+                            "irregular": True,
                             "timeout": 5,
                         }
                     )
