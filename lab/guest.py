@@ -42,6 +42,9 @@ PATIENCE = 30.0
 
 MIB = 1024 * 1024
 
+LEAST_MEMORY = 1536
+"""MiB in which six nodes still run."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -115,8 +118,13 @@ class Guest:
                 say(f"the guest is running (pid {state.pid}, {state.accelerator})")
                 return state
             say(f"the guest is started again: {reason}")
-        self.stop()
-        return self._start(image, nodes)
+        memory = guest_memory()
+        try:
+            return self._start(image, nodes, memory)
+        except LabError as exc:
+            # Once more, with less: another process may have taken the memory meanwhile, or the port.
+            say(f"{exc}. Trying once more with half the memory.")
+            return self._start(image, nodes, max(LEAST_MEMORY, memory // 2))
 
     def stop(self) -> bool:
         """End the guest, if it runs; whether there was one."""
@@ -167,10 +175,10 @@ class Guest:
             return exc.problem
         return ""
 
-    def _start(self, image: Image, nodes: Mapping[str, Image]) -> State:
+    def _start(self, image: Image, nodes: Mapping[str, Image], memory: int) -> State:
+        self.stop()
         tools.require("qemu-system-x86_64", "busybox")
         accelerator = accel.choose(self._home, image.kernel)
-        memory = guest_memory()
         port = free_ports(FIRST_PORT, SLOTS + 1)
         argv = command(image, nodes, self._dir, accelerator=accelerator, memory=memory, port=port)
         self.serial_log.unlink(missing_ok=True)
@@ -244,7 +252,7 @@ def _alive(pid: int) -> bool:
 
 
 def guest_memory() -> int:
-    """Return the guest's memory in MiB: LVS_LAB_MEMORY, else 6 GiB, or half of what a smaller machine has.
+    """Return the guest's memory in MiB: LVS_LAB_MEMORY, else 6 GiB, or half of what is free if less.
 
     Raises:
         LabError: LVS_LAB_MEMORY is no number, or below 1024.
@@ -255,8 +263,11 @@ def guest_memory() -> int:
         if not given.isdigit() or int(given) < 1024:
             raise LabError(f"LVS_LAB_MEMORY={given} is not a number of MiB of at least 1024")
         return int(given)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
-    return max(1536, min(6144, total // 2))
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        if line.startswith("MemAvailable:"):
+            available = int(line.split()[1]) // 1024
+    return max(LEAST_MEMORY, min(6144, available // 2))
 
 
 def free_ports(first: int, count: int) -> int:

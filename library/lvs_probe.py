@@ -74,6 +74,12 @@ options:
           - 0 starts each one when the one before has ended.
         type: float
         default: 0
+      irregular:
+        description:
+          - Draw the time between two starts at random, exponentially around O(requests[].interval). A regular
+            beat can fall in step with another client's, and then always meet the same real servers.
+        type: bool
+        default: false
       timeout:
         description: Seconds that a request may take in all.
         type: float
@@ -173,6 +179,7 @@ _REQUEST = {
     "header": {"type": "str", "default": lvs_traffic.DEFAULT_HEADER},
     "count": {"type": "int", "default": 1},
     "interval": {"type": "float", "default": 0.0},
+    "irregular": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 2.0},
 }
 

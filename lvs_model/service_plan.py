@@ -61,6 +61,7 @@ def requests_for(cluster: str, services: list[dict[str, Any]]) -> list[dict[str,
             # As fast as a client that does not wait for answers, and bounded when none comes: all time
             # out together.
             "interval": 0.02,
+            "irregular": True,
             "timeout": 5,
         }
         for service in services

@@ -17,6 +17,7 @@ import argparse
 import errno
 import json
 import os
+import random
 import resource
 import selectors
 import signal
@@ -71,7 +72,9 @@ class Stream(NamedTuple):
     """A target with its schedule: at least one of ``limit`` (requests) and ``duration`` (seconds) bounds it.
 
     ``interval`` is the time between starts in seconds; 0 starts each request when the one before has ended.
-    ``timeout`` is each request's deadline in seconds from its start.
+    ``timeout`` is each request's deadline in seconds from its start. ``irregular`` draws the times between
+    starts at random, exponentially around ``interval``, as independent clients would: a regular beat can fall
+    in step with another client's and always meet the same places of a round-robin.
     """
 
     target: Target
@@ -79,6 +82,7 @@ class Stream(NamedTuple):
     timeout: float
     limit: int | None = None
     duration: float | None = None
+    irregular: bool = False
 
 
 def stream_from(options: dict[str, Any]) -> Stream:
@@ -86,7 +90,7 @@ def stream_from(options: dict[str, Any]) -> Stream:
 
     Raises ValueError that names the option and says what it must be. Unknown options are errors too.
     """
-    known = {*Target._fields, "interval", "timeout", "count", "duration"}
+    known = {*Target._fields, "interval", "timeout", "count", "duration", "irregular"}
     given = {key: value for key, value in options.items() if value is not None}
     if unknown := sorted(given.keys() - known):
         raise ValueError(f"{unknown[0]}: unknown option; known are {', '.join(sorted(known))}")
@@ -94,6 +98,7 @@ def stream_from(options: dict[str, Any]) -> Stream:
         raise ValueError(f"{missing[0]}: required")
     interval, timeout = given.pop("interval", 0.0), given.pop("timeout", 2.0)
     count, duration = given.pop("count", None), given.pop("duration", None)
+    irregular = given.pop("irregular", False)
     given["status"] = tuple(given.get("status", (200,)))
     target = Target(**given)
     head = target.path + (target.host or "") + target.header
@@ -108,12 +113,13 @@ def stream_from(options: dict[str, Any]) -> Stream:
         ("timeout", _is_number(timeout) and timeout > 0, "must be more than 0 s"),
         ("count", count is None or (_is_int(count) and count >= 1), "must be 1 or more"),
         ("duration", duration is None or (_is_number(duration) and duration > 0), "must be more than 0 s"),
+        ("irregular", isinstance(irregular, bool), "must be true or false"),
         ("count", count is not None or duration is not None, "count or duration must bound the run"),
     )
     for name, good, remedy in checks:
         if not good:
             raise ValueError(f"{name}: {remedy}")
-    return Stream(target, float(interval), float(timeout), count, duration)
+    return Stream(target, float(interval), float(timeout), count, duration, irregular)
 
 
 def _is_int(value: object) -> bool:
@@ -320,6 +326,7 @@ class _Schedule:
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.next_n = 0
+        self.next_at = 0.0
         self.pending = 0
 
     def due(self, now: float) -> float | None:
@@ -329,8 +336,18 @@ class _Schedule:
             return None
         if not stream.interval and self.pending:
             return None
-        at = self.next_n * stream.interval if stream.interval else now
+        at = self.next_at if stream.interval else now
         return None if stream.duration is not None and at >= stream.duration else at
+
+    def advance(self) -> None:
+        """Count the request that was due as started."""
+        self.next_n += 1
+        stream = self.stream
+        if stream.irregular and stream.interval:
+            # Longer gaps are rare, and nobody should wait for one.
+            self.next_at += min(random.expovariate(1 / stream.interval), 5 * stream.interval)
+        else:
+            self.next_at = self.next_n * stream.interval
 
 
 class _Run:
@@ -353,7 +370,7 @@ class _Run:
         for index, schedule in enumerate(self.schedules):
             while (at := schedule.due(now := self.now())) is not None and at <= now:
                 request = _Running(index, schedule.stream, schedule.next_n, at, now)
-                schedule.next_n += 1
+                schedule.advance()
                 sock = request.open()
                 if sock is None:
                     self.on_done(index, request.line(self.now()))

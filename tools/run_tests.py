@@ -115,11 +115,11 @@ class _Progress:
 
     def line(self, text: str) -> None:
         self._write(text + "\n")
+        if text.strip():
+            self._at = text.strip().rstrip("*").rstrip()
         if self._verbose:
             self._say(text)
             return
-        if text.strip():
-            self._at = text.strip().rstrip("*").rstrip()
         self._show_in_time()
 
     def silence(self, _seconds: float) -> None:

@@ -93,3 +93,33 @@ def test_client_sees_the_promised_split(lab: Lab, promise: Promise) -> None:
     answers = lab.run(promise.client, ["sh", "-c", script], timeout=120).stdout.split()
     counts = {name: answers.count(name) for name in REAL_SERVERS}
     assert counts == {name: round(share * promise.requests) for name, share in promise.shares.items()}
+
+
+# The client closes first, so its port waits in TIME_WAIT; with tcp_tw_reuse the next connection may take it
+# after a second. The answer's body is the real server's name.
+SAME_PORT = f"""
+import socket, time
+for _ in range(6):
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.settimeout(5)
+        one.bind(("", 41234))
+        one.connect(("{VIP}", 80))
+        one.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        one.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: one.recv(4096), b""))
+    print(answer.split()[-1].decode())
+    time.sleep(1.5)
+"""
+
+
+def test_a_client_that_uses_its_port_again_is_scheduled_anew(lab: Lab, promise: Promise) -> None:
+    """The old connection is still listed in FIN_WAIT: it must not decide, its server may be dead by now."""
+    before = lab.run(promise.client, ["sysctl", "-n", "net.ipv4.tcp_tw_reuse"], check=True).stdout.strip()
+    try:
+        lab.run(promise.client, ["sysctl", "-q", "-w", "net.ipv4.tcp_tw_reuse=1"], check=True)
+        answers = lab.run(promise.client, ["python3", "-c", SAME_PORT], timeout=60, check=True).stdout.split()
+    finally:
+        lab.run(promise.client, ["sysctl", "-q", "-w", f"net.ipv4.tcp_tw_reuse={before}"])
+    counts = {name: answers.count(name) for name in REAL_SERVERS}
+    assert counts == {name: round(share * 6) for name, share in promise.shares.items()}

@@ -7,12 +7,13 @@ import os
 import platform
 import re
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from lab.errors import LabError
-from lab.guest import SLOTS, Guest, command, free_ports, guest_memory
+from lab.guest import SLOTS, Guest, State, command, free_ports, guest_memory
 from lab.home import Home
 from lab.images import Image
 from lab.keys import Keys
@@ -96,3 +97,37 @@ def test_memory_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
 def test_memory_by_default_leaves_the_machine_half(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LVS_LAB_MEMORY", raising=False)
     assert 1536 <= guest_memory() <= 6144
+
+
+class Failing(Guest):
+    """A guest whose QEMU does not start at its first `failures` starts."""
+
+    failures = 1
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home, Keys(home))
+        self.memories: list[int] = []
+
+    def _start(self, image: Image, nodes: Mapping[str, Image], memory: int) -> State:
+        self.memories.append(memory)
+        if len(self.memories) <= self.failures:
+            raise LabError("QEMU does not start: cannot set up guest memory")
+        return State(1, 2, "tcg", memory, image.digest, {})
+
+
+def test_a_guest_that_does_not_start_is_tried_once_more_with_less_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LVS_LAB_MEMORY", "4096")
+    guest = Failing(Home(tmp_path))
+    assert guest.ensure(GUEST, NODES).memory == 2048
+    assert guest.memories == [4096, 2048]
+    assert "cannot set up guest memory. Trying once more with half the memory" in "".join(capsys.readouterr())
+
+
+def test_a_guest_that_never_starts_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Failing, "failures", 2)
+    guest = Failing(Home(tmp_path))
+    with pytest.raises(LabError, match="QEMU does not start"):
+        guest.ensure(GUEST, NODES)
+    assert len(guest.memories) == 2

@@ -175,6 +175,7 @@ def test_outage_shows_as_one_window(web: WebServer) -> None:
         ({"path": "healthz"}, "path: must begin with /"),
         ({"path": "/\r\nX: y"}, "path, host, header: must have no line ends"),
         ({"interval": -0.1}, "interval: must be 0 s or more"),
+        ({"irregular": "often"}, "irregular: must be true or false"),
         ({"interval": float("inf")}, "interval: must be 0 s or more"),
         ({"timeout": 0}, "timeout: must be more than 0 s"),
         ({"count": 0}, "count: must be 1 or more"),
@@ -183,7 +184,7 @@ def test_outage_shows_as_one_window(web: WebServer) -> None:
         (
             {"retries": 3},
             "retries: unknown option; known are address, count, duration, header, host, identify, interval, "
-            "path, port, protocol, status, timeout",
+            "irregular, path, port, protocol, status, timeout",
         ),
     ],
 )
@@ -191,3 +192,12 @@ def test_wrong_options_are_named(change: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError) as caught:
         stream_from({"address": "192.0.2.10", "port": 80, "count": 1, **change})
     assert str(caught.value) == text
+
+
+def test_irregular_starts_keep_their_mean_and_fall_in_step_with_nobody(web: WebServer) -> None:
+    lines = send(web, count=200, interval=0.005, irregular=True)
+    gaps = [after["scheduled"] - before["scheduled"] for before, after in pairwise(lines)]
+    assert all(0 <= gap <= 5 * 0.005 + 1e-6 for gap in gaps)
+    # Exponential gaps: 63 % are shorter than the mean (six standard deviations are 20 % of 199).
+    assert 0.43 < sum(gap < 0.005 for gap in gaps) / len(gaps) < 0.83
+    assert 0.5 < lines[-1]["scheduled"] / (199 * 0.005) < 1.5
