@@ -17,11 +17,14 @@ LIMIT_FACTOR = 3
 MYPY_PATHS = (
     "lab",
     "tools",
+    "bench",
     "lvs_model",
+    "lvs_ansible",
     "tests",
     "molecule",
     "library",
     "filter_plugins",
+    "action_plugins",
     "typings/ansible/module_utils",
 )
 SHELL_SCRIPTS = (
