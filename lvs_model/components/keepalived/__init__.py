@@ -38,7 +38,8 @@ __all__ = ["CONFIGURATION", "Election", "Shared", "director", "elections", "owne
 _COMPONENT = "keepalived"
 _UNIT = "keepalived.service"
 CONFIGURATION = "/etc/keepalived/keepalived.conf"
-_SERVICES = "/etc/keepalived/virtual_servers"
+# No file of its own: a part of the configuration.
+_SERVICES = "/etc/keepalived/_virtual_servers"
 _DROP_IN = "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf"
 _TEMPORARY = "/etc/tmpfiles.d/lvs-toolkit.conf"
 _LEAVE = "/usr/local/lib/lvs-toolkit/keepalived-leave"
@@ -166,7 +167,7 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
         "top_lines": cluster.extra_lines.top,
         "instances": [instance_context(cluster, host, inventory, one) for one in mine],
         "sync_groups": sync_groups(cluster, mine),
-        "services_text": common.services_text,
+        "virtual_servers_text": common.services_text,
         "anchors": [{"prefix": host_prefix(own[0][0]), "interface": own[0][1]} for own in owned],
         "owned": [
             {"prefix": host_prefix(address), "interface": interface}

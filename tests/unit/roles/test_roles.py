@@ -11,11 +11,14 @@ import pytest
 import yaml
 from jinja2 import Environment, nodes
 
-from lvs_model.plan import compile_plan
-from tests.unit.model.cases import GOLDEN, INVENTORIES, ROOT, load, plan
+from tests.unit.inventories import ready
+from tests.unit.model.cases import GOLDEN, INVENTORIES, ROOT, plan
 
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 TEMPLATES = sorted(path for role in ROLES for path in role.glob("templates/**/*.j2"))
+# A template whose name begins with _ is a part of the file beside it, rendered once for many hosts.
+FILES = [path for path in TEMPLATES if not path.name.startswith("_")]
+PARTS = [path for path in TEMPLATES if path not in FILES]
 
 
 def _id(path: Path) -> str:
@@ -186,11 +189,19 @@ def test_a_decision_in_a_template_is_seen(text: str) -> None:
     assert list(decisions(text))
 
 
-@templates
-def test_a_template_begins_with_the_managed_header(template: Path) -> None:
+@pytest.mark.parametrize("template", FILES, ids=_id)
+def test_a_file_begins_with_the_managed_header(template: Path) -> None:
     lines = [line for line in template.read_text().splitlines() if line != "#!/bin/sh"]
 
     assert lines[0] == "# {{ managed }}"
+
+
+@pytest.mark.parametrize("template", PARTS, ids=_id)
+def test_a_part_of_a_file_is_printed_into_one_beside_it(template: Path) -> None:
+    variable = f"{{{{ {template.stem.removeprefix('_')}_text }}}}"
+    beside = [path for path in FILES if path.parent == template.parent]
+
+    assert [path for path in beside if variable in path.read_text()]
 
 
 def test_every_template_is_rendered_at_its_path() -> None:
@@ -200,18 +211,24 @@ def test_every_template_is_rendered_at_its_path() -> None:
         for planned in plan(case)["hosts"].values()
         for file in planned["files"]
     }
-    mirrored = {"/" + _id(path).split("/templates/")[1].removesuffix(".j2") for path in TEMPLATES}
+    mirrored = {"/" + _id(path).split("/templates/")[1].removesuffix(".j2") for path in FILES}
 
     assert mirrored == rendered
 
 
-@pytest.mark.parametrize("inventory", sorted((ROOT / "inventories").iterdir()), ids=lambda path: path.name)
-def test_an_inventory_of_ours_compiles(inventory: Path) -> None:
-    compiled = compile_plan(*load(inventory))
+@pytest.mark.parametrize("name", ["lab", *ready.NAMES])
+def test_an_inventory_of_ours_compiles(name: str) -> None:
+    compiled = plan(name) if name == "lab" else ready.plan(name)
 
     assert compiled["clusters"]
     assert all(len(cluster["directors"]) >= 2 for cluster in compiled["clusters"].values())
 
 
+def test_every_inventory_of_ours_is_a_known_one() -> None:
+    folders = {path.name for path in (ROOT / "inventories").iterdir() if path.is_dir()}
+
+    assert folders == {"lab", *ready.NAMES}
+
+
 def test_golden_inventories_are_no_others_than_the_known_ones() -> None:
-    assert {path.stem for path in GOLDEN.iterdir()} == set(INVENTORIES)
+    assert {path.stem for path in GOLDEN.iterdir()} == {*INVENTORIES, *ready.NAMES}
