@@ -84,7 +84,10 @@ def _restarted(one: TrackedProcess) -> dict[str, Any]:
     return {
         "head": f"vrrp_script restart_{one.name}",
         "lines": [
-            f"script {quoted(f'{ENSURE_PROCESS} {one.process} {one.restart}')}",
+            # By way of sh: keepalived -t wants the program to exist, and it checks the staged configuration
+            # before our script is in its place for the first time. Not by /bin/sh: 2.3.3 calls a path
+            # through the link /bin insecure for a script of root's.
+            f"script {quoted(f'/usr/bin/sh {ENSURE_PROCESS} {one.process} {one.restart}')}",
             f"interval {one.interval}",
             "timeout 30",
             # The first failure was a restart that has not helped yet.
