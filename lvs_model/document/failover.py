@@ -66,14 +66,19 @@ class GratuitousArp(Strict):
 
 
 class TrackedProcess(Strict):
-    """A process that the owner of the VIPs must run."""
+    """A process that the owner of the VIPs must run.
+
+    Without ``restart`` keepalived listens to the kernel's process events, which only reach the initial user
+    and process namespaces (drivers/connector/cn_proc.c): a container gets none.
+    """
 
     name: Name = Field(description="Its name in keepalived's configuration.")
     process: Token = Field(description="Its name, or its path.")
     restart: Command | None = Field(
         default=None,
         description="A command that is tried first, as root, when it does not run; only when it still does "
-        "not run at the next look are the VIPs given up.",
+        "not run at the next look are the VIPs given up. Without it the kernel tells keepalived when it "
+        "ends, which it does not in a container.",
     )
     interval: WholeSeconds = Field(default=2, description="Seconds between two looks, with restart.")
     delay: SecondsOrZero = Field(

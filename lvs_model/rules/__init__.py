@@ -19,6 +19,7 @@ from lvs_model.rules import (  # noqa: F401
     hosts,
     instances,
     lines,
+    mail,
     marks,
     names,
     networks,

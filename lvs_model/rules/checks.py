@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvs_model.document import Check, HttpCheck
+from lvs_model.document import Check, HttpCheck, HttpsCheck
 from lvs_model.problems import Problem
 from lvs_model.rules.registry import service_rule
 from lvs_model.rules.view import Served
@@ -156,3 +156,25 @@ def persistence_below_detection(served: Served) -> Iterator[Problem]:
             f"{persistence} s, and a dead real server is noticed after up to {detection:g} s",
             "use a longer persistence, or faster checks",
         )
+
+
+@service_rule("sni-without-virtual-host", "warning")
+def sni_without_virtual_host(served: Served) -> Iterator[Problem]:
+    """SNI is asked for, and there is no name to send.
+
+    The name in the TLS handshake (RFC 6066, 3) is that of `virtual_host`; an address is not allowed there.
+    Without one the check connects without a name, and gets the server's default certificate and site.
+
+    Wrong::
+
+        check: {type: https, path: /healthz, sni: true}
+
+    Mend: add `virtual_host`, or remove `sni`.
+    """
+    for path, check, _ in _checks(served):
+        if not isinstance(check, HttpsCheck) or check.virtual_host:
+            continue
+        if check.sni and "sni" in check.model_fields_set:
+            yield Problem(
+                f"{path}.sni", "true, and there is no virtual_host to name", "add virtual_host, or remove sni"
+            )

@@ -138,3 +138,30 @@ def sync_group_order(cluster: Cluster, view: View) -> Iterator[Problem]:
                 f"{' and '.join(group.instances)} prefer different directors",
                 "give them the same directors in the same order",
             )
+
+
+@cluster_rule("director-in-no-instance", "warning")
+def director_in_no_instance(cluster: Cluster, view: View) -> Iterator[Problem]:
+    """A director takes part in no election.
+
+    Instances that name their `directors` leave the others out. A host of the group that none of them
+    names is installed and checks real servers, and can never own a VIP.
+
+    Wrong::
+
+        directors: edge_directors      # the group has lb1, lb2 and lb3
+        failover:
+          network: front
+          instances:
+            - {name: blue, directors: [lb1, lb2], vips: [192.0.2.10]}
+
+    Mend: name it in an instance, or take it out of the group.
+    """
+    taking_part = {name for election in view.instances(cluster) for name in election.directors}
+    for host in view.directors(cluster):
+        if host.name not in taking_part:
+            yield Problem(
+                f"{root_of(cluster)}.failover.instances",
+                f"{host.name} is a director, and no instance names it: it can never own a VIP",
+                "name it in an instance, or take it out of the group",
+            )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvs_model.document import Cluster, Ipvs
 from lvs_model.problems import Problem
-from lvs_model.rules.registry import service_rule
-from lvs_model.rules.view import Served
+from lvs_model.rules.registry import cluster_rule, service_rule
+from lvs_model.rules.view import Served, View, root_of
 from lvs_model.topology import server_address
 
 
@@ -95,3 +96,28 @@ def real_server_out_of_reach(served: Served) -> Iterator[Problem]:
                     f"there is no IPv{family} one, by which the directors could reach it for {service.name!r}"
                 )
             yield Problem(f"host {host.name}: lvs_addresses", what, "add its address there")
+
+
+@cluster_rule("ipvs-without-services", "warning")
+def ipvs_without_services(cluster: Cluster, view: View) -> Iterator[Problem]:
+    """Options of the kernel's IPVS, and no service.
+
+    Without services keepalived runs without IPVS: its module is not loaded, and nothing is set.
+
+    Wrong::
+
+        failover: {network: front, vips: [192.0.2.10]}
+        ipvs: {table_bits: 20}
+        services: []
+
+    Mend: remove them, or describe the service that they are for.
+    """
+    if cluster.services:
+        return
+    for option in Ipvs.model_fields:
+        if getattr(cluster.ipvs, option) != getattr(Ipvs(), option):
+            yield Problem(
+                f"{root_of(cluster)}.ipvs.{option}",
+                "it has no effect: there is no service of IPVS",
+                "remove it, or describe the service",
+            )

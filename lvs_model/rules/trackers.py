@@ -137,3 +137,30 @@ def tracker_flaps(cluster: Cluster, view: View) -> Iterator[Problem]:
                     f"{count}: a single run of {script.name!r} would move the VIPs",
                     "use 2 or more, and a shorter interval where time matters",
                 )
+
+
+@cluster_rule("process-option-without-effect", "warning")
+def process_option_without_effect(cluster: Cluster, view: View) -> Iterator[Problem]:
+    """An option of a tracked process belongs to the other way of tracking.
+
+    Without `restart` the kernel tells keepalived when a process ends: nobody looks, there is no
+    `interval`, and a `delay` bridges a restart by somebody else (keepalived.conf(5),
+    `vrrp_track_process`). With `restart` the toolkit's script looks at every interval and restarts the
+    process itself; then there is no delay.
+
+    Wrong::
+
+        track:
+          processes:
+            - {name: nginx, process: nginx, restart: /usr/bin/systemctl restart nginx, delay: 5}
+
+    Mend: with `restart` use `interval`, without it `delay`.
+    """
+    for place, process in enumerate(cluster.failover.track.processes):
+        path = f"{root_of(cluster)}.failover.track.processes[{place}]"
+        if process.restart is not None and process.delay:
+            yield Problem(
+                f"{path}.delay", "it has no effect beside restart", "remove it; interval says when to look"
+            )
+        if process.restart is None and "interval" in process.model_fields_set:
+            yield Problem(f"{path}.interval", "it has no effect without restart", "remove it, or add restart")

@@ -118,3 +118,34 @@ def refused_priorities(cluster: Cluster, election: Election, view: View, *, trac
     except ValueError as error:
         return str(error)
     return None
+
+
+@cluster_rule("priority-without-effect", "warning")
+def priority_without_effect(cluster: Cluster, view: View) -> Iterator[Problem]:
+    """A director has a priority that no election uses.
+
+    `lvs_priority` is a host's only one, for elections that keep the group's order. An instance with an
+    order of its own says more: its priorities follow from that order.
+
+    Wrong::
+
+        # host_vars: lb1 has lvs_priority 150
+        failover:
+          network: front
+          instances:
+            - {name: blue, directors: [lb2, lb1], vips: [192.0.2.10]}
+
+    Mend: remove `lvs_priority`; or remove the instance's `directors`, where the group's order is meant.
+    """
+    hosts = view.directors(cluster)
+    order = tuple(host.name for host in hosts)
+    for host in hosts:
+        own = [election for election in view.instances(cluster) if host.name in election.directors]
+        given = host.variables.lvs_priority
+        if given is not None and own and all(election.directors != order for election in own):
+            names = ", ".join(repr(election.name) for election in own)
+            yield Problem(
+                f"host {host.name}: lvs_priority",
+                f"{given} is used in no election: the order of directors of {names} decides",
+                "remove it, or the order of the instance",
+            )

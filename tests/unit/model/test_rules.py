@@ -27,9 +27,10 @@ from .rule_cases import (
     names,
     pools,
     sync,
+    unused,
 )
 
-_MODULES = (names, addresses, election, sync, pools, forwarding, checks)
+_MODULES = (names, addresses, election, sync, pools, forwarding, checks, unused)
 ROWS = [row for module in _MODULES for row in module.TABLE]
 PAGES = ROOT / "docs" / "rules"
 TRIGGERS = [row for row in ROWS if isinstance(row, Trigger)]

@@ -46,6 +46,7 @@ TABLE = [
         "unknown-director",
         instances({"name": "blue", "directors": ["lb1", "web1"]}),
         f"{EDGE}.failover.instances[0].directors[1]: 'web1' is no director of the cluster: use lb1, lb2",
+        also="director-in-no-instance",
     ),
     near("unknown-director", instances({"name": "blue", "directors": ["lb2", "lb1"]})),
     trigger(
@@ -182,8 +183,9 @@ TABLE = [
         instances({"name": "blue", "directors": ["lb2"]}),
         f"{EDGE}.failover.instances[0].directors: lb2 is the only one: when it fails, nobody takes over: "
         "add a second director",
+        also="director-in-no-instance",
     ),
-    near("directors-too-few", both(third, instances({"name": "blue", "directors": ["lb2", "lb3"]}))),
+    near("directors-too-few", both(third, instances({"name": "blue", "directors": ["lb2", "lb3", "lb1"]}))),
     trigger(
         "director-in-two-clusters",
         both(other(), group("two_directors", "lb1", "two-lb2")),
