@@ -220,11 +220,18 @@ def _as_checked(
 def _as_quorum(
     service: ipvs_table.VirtualService, entry: dict[str, Any], found: _Servers, waiting: list[str]
 ) -> None:
-    """Let the fallback stand in for all real servers below the quorum (keepalived.conf(5), sorry_server)."""
+    """Let the fallback stand in for all real servers below the quorum (keepalived.conf(5), sorry_server).
+
+    Where the service inhibits, keepalived does not delete real servers: it keeps them with weight 0
+    (keepalived/check/ipvswrapper.c, ipvs_cmd makes IP_VS_SO_SET_EDITDEST of a DELDEST), the living too.
+    """
     fallback = entry["fallback"]
     if fallback is None:
         return
     stands_in = {fallback["server"]: _planned_server(fallback)}
+    if entry["inhibit"]:
+        kept = {name: one for name, one in entry["servers"].items() if name in found}
+        stands_in |= {name: replace(_planned_server(one), weight=0) for name, one in kept.items()}
     living = sum(server.weight for server in service.servers.values())
     sure = not waiting and not any(one["dynamic"] for one in entry["servers"].values())
     if sure and living < entry["quorum"] - entry["hysteresis"]:

@@ -59,6 +59,11 @@ PLANNED = {WEB1: 3, WEB2: 2, WEB3: 1}
         (QUORUM, {WEB1: DEAD}, {WEB2: 2, WEB3: 1}),
         (QUORUM, {WEB1: DEAD}, {FALLBACK: 1}),
         (QUORUM, {WEB2: DEAD}, {FALLBACK: 1}),
+        # keepalived inhibits instead of removing: the living keep their places too, with weight 0.
+        (QUORUM | INHIBIT, {WEB1: DEAD, WEB3: DEAD}, {FALLBACK: 1, WEB1: 0, WEB2: 0, WEB3: 0}),
+        (QUORUM | INHIBIT, {WEB1: DEAD, WEB3: DEAD}, {FALLBACK: 1, WEB2: 0}),
+        (QUORUM | INHIBIT, {WEB1: DEAD}, {FALLBACK: 1, WEB1: 0, WEB2: 0, WEB3: 0}),
+        (QUORUM | INHIBIT, {WEB1: DEAD}, {WEB1: 0, WEB2: 2, WEB3: 1}),
     ],
 )
 def test_what_checks_found_is_no_difference(
@@ -88,6 +93,20 @@ def test_what_checks_found_is_no_difference(
                 f"{KEY}: real server {WEB3} is dead by its checks, and still in the table",
                 f"{KEY}: real server {FALLBACK} is missing",
             ],
+        ),
+        # Inhibited is what a real server must be beside the fallback.
+        (
+            QUORUM | INHIBIT,
+            {WEB1: DEAD, WEB2: DEAD},
+            {FALLBACK: 1, WEB1: 0, WEB3: 1},
+            [f"{KEY}: real server has -r {WEB3} -g -w 1, not -r {WEB3} -g -w 0"],
+        ),
+        # What a service does not inhibit must be gone.
+        (
+            QUORUM,
+            {WEB1: DEAD, WEB2: DEAD},
+            {FALLBACK: 1, WEB1: 0},
+            [f"{KEY}: real server {WEB1} is dead by its checks, and still in the table"],
         ),
     ],
 )
