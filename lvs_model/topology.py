@@ -5,10 +5,11 @@ Which VIPs move together, who elects their owner, and at which address a real se
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from itertools import count
 from typing import Literal
+from zlib import crc32
 
 from lvs_model.document import Cluster, Service
 from lvs_model.inventory import Host, Inventory, network_of
@@ -19,8 +20,8 @@ Family = Literal[4, 6]
 # What an election's router id must be unique in: the layer-2 segment's name and the adverts' family.
 Scope = tuple[str, Family]
 
-# Allocated firewall marks begin here: small numbers are what people give by hand.
-_FIRST_MARK = 0x4C560001
+# The upper half of allocated firewall marks: small numbers are what people give by hand.
+_MARKS = 0x4C560000
 
 
 @dataclass(frozen=True)
@@ -226,24 +227,38 @@ def server_address(cluster: Cluster, service: Service, host: Host, family: Famil
 
 
 def marks(inventory: Inventory) -> dict[tuple[str, str], int]:
-    """The firewall mark of every marked service by (cluster, service): given, or the next free one.
+    """The firewall mark of every marked service by (cluster, service): given, or derived from its name.
 
-    An allocated mark depends on the names before it in its own cluster only, because each director's kernel
-    knows only its own cluster's.
+    As vrrp.router_ids does it: given marks are kept; every other service has a first choice, which follows
+    from its name alone. It gets that, whatever services come or go and in whatever order they stand, unless
+    the mark is a given one, or a service whose name comes before its own has the same first choice (1 in
+    65536 for two names). Who so loses its first choice takes the next number that is neither given nor
+    taken; only these may move when others come or go. A mark is unique in its own cluster, because each
+    director's kernel knows only its own cluster's.
     """
-    found: dict[tuple[str, str], int] = {}
-    for cluster in inventory.clusters.values():
-        given = {one.mark for one in cluster.services if isinstance(one.mark, int)}
-        free = (mark for mark in _marks() if mark not in given)
-        for service in cluster.services:
-            if service.mark is not None:
-                mark = service.mark if isinstance(service.mark, int) else next(free)
-                found[cluster.name, service.name] = mark
+    return {
+        (name, service): mark
+        for name, cluster in inventory.clusters.items()
+        for service, mark in _cluster_marks(cluster).items()
+    }
+
+
+def _cluster_marks(cluster: Cluster) -> dict[str, int]:
+    found = {one.name: one.mark for one in cluster.services if isinstance(one.mark, int)}
+    taken = set(found.values())
+    losers = []
+    for name in sorted(one.name for one in cluster.services if one.mark == "auto"):
+        first = _first_mark(name)
+        if first in taken:
+            losers.append(name)
+        else:
+            taken.add(first)
+            found[name] = first
+    for name in losers:
+        found[name] = next(mark for mark in count(_first_mark(name)) if mark not in taken)
+        taken.add(found[name])
     return found
 
 
-def _marks() -> Iterator[int]:
-    mark = _FIRST_MARK
-    while True:
-        yield mark
-        mark += 1
+def _first_mark(name: str) -> int:
+    return _MARKS | crc32(name.encode()) & 0xFFFF
