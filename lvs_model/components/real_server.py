@@ -22,10 +22,11 @@ def real_server(cluster: Cluster, host: Host, vips: list[str]) -> Part:
     """A real server's addresses and ARP settings.
 
     ``vips`` are those of its services under direct routing, in the document's order. Without any it needs
-    nothing: other forwarding methods are not set up on real servers yet.
+    nothing: other forwarding methods are not set up on real servers yet. What it may still hold from a time
+    with direct routing, the unit and the script of that time take away.
     """
     if not vips:
-        return Part(component=_COMPONENT)
+        return Part(component=_COMPONENT, actions=_farewell())
     interfaces = sorted(
         {
             host.interface_on(cluster, name)
@@ -79,3 +80,18 @@ def real_server(cluster: Cluster, host: Host, vips: list[str]) -> Part:
         ),
     ]
     return part
+
+
+def _farewell() -> list[Action]:
+    """End direct routing on a host that has VIPs of ours on lo and shall have none, now and at boot.
+
+    The unit's stop removes the VIPs; the script does it where the unit did not run.
+    """
+    return [
+        Action(
+            "Stop the real server's addresses, and start them no more at boot",
+            ("systemctl", "disable", "--now", _UNIT),
+            heals=frozenset({"contract"}),
+        ),
+        Action("Remove the VIPs", (_SCRIPT, "remove"), heals=frozenset({"contract"})),
+    ]

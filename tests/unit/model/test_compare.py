@@ -168,6 +168,35 @@ def test_what_is_contracted_is_not_removed_in_the_step_before() -> None:
     assert found["changes"] == ["VIP 192.0.2.10 is not on lo", "VIP 192.0.2.20 is still on lo"]
 
 
+@pytest.mark.parametrize("forwarding", ["nat", "tun"])
+def test_a_real_server_that_leaves_direct_routing_gives_its_vips_up_now_and_at_boot(forwarding: str) -> None:
+    case = Case()
+    case.service["forwarding"] = forwarding
+    site = Site(case.plan())
+    site.links("web3", link("web3", "lo", ["192.0.2.10"], "lo:lvs"), link("web3", "eth0", ["192.0.2.23"]))
+
+    found = work(site)
+
+    # Only after the directors: until then requests come by direct routing.
+    assert (found["expand"], found["contract"]) == ([], ["web3"])
+    assert found["hosts"]["web3"]["changes"] == ["VIP 192.0.2.10 is still on lo"]
+    assert forced(site, "web3") == []
+    assert [(action["argv"], action["force"]) for action in found["hosts"]["web3"]["contract"]] == [
+        (["systemctl", "disable", "--now", "lvs-real-server.service"], True),
+        (["/usr/local/lib/lvs-toolkit/real-server", "remove"], True),
+    ]
+
+
+def test_a_real_server_that_never_had_direct_routing_needs_nothing() -> None:
+    case = Case()
+    case.service["forwarding"] = "nat"
+    site = Site(case.plan())
+    planned = site.plan["hosts"]["web1"]
+
+    assert (planned["files"], planned["units"], planned["packages"]) == ([], [], {"real_server": []})
+    assert work(site)["hosts"] == {}
+
+
 @pytest.mark.parametrize("lb1", ["unreachable", "not asked"])
 def test_nothing_is_contracted_while_a_director_that_may_forward_was_not_seen(lb1: str) -> None:
     case = Case()
