@@ -34,6 +34,11 @@ def write_plan(plan: dict[str, Any], directory: Path) -> int:
     where the system refuses.
     """
     place = Path(os.path.abspath(directory.expanduser()))  # noqa: PTH100 - resolve() would follow a link that is to be refused
+    if place.parent == place:
+        raise ExportError(
+            f"lvs_plan_dir: {place} is the root of the file system: choose another directory with "
+            "-e lvs_plan_dir=…"
+        )
     new, old = place.with_name(f"{place.name}.new"), place.with_name(f"{place.name}.old")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -12,15 +12,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class File:
-    """A managed file in its final bytes."""
+    """A managed file in its final bytes; what is in a ``secret`` one is never shown on its way."""
 
     path: str
     content: str
     mode: str = "0644"
+    secret: bool = False
 
     def as_argument(self) -> dict[str, Any]:
         """The file as `config_set` takes it."""
-        return {"path": self.path, "content": self.content, "mode": self.mode}
+        argument: dict[str, Any] = {"path": self.path, "content": self.content, "mode": self.mode}
+        return argument | ({"secret": True} if self.secret else {})
 
 
 @dataclass(frozen=True)

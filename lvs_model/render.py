@@ -33,9 +33,11 @@ def _environment(roles: Path) -> Environment:
     )
 
 
-def render(component: str, path: str, context: dict[str, Any], mode: str = "0644") -> File:
+def render(
+    component: str, path: str, context: dict[str, Any], mode: str = "0644", *, secret: bool = False
+) -> File:
     """Render the component's template of a file; raises ModelError naming template and line."""
-    return File(path, render_text(component, path, context), mode)
+    return File(path, render_text(component, path, context), mode, secret)
 
 
 def render_text(component: str, path: str, context: dict[str, Any]) -> str:

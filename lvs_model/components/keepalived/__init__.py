@@ -76,11 +76,18 @@ def shared(
 def director(cluster: Cluster, host: Host, inventory: Inventory, common: Shared) -> Part:
     """A director's keepalived."""
     context = _context(cluster, host, inventory, common)
+    secret = cluster.failover.authentication is not None
     part = Part(
         component=_COMPONENT,
         packages=["keepalived"],
         files=[
-            render(_COMPONENT, CONFIGURATION, context, mode="0640"),
+            render(
+                _COMPONENT,
+                CONFIGURATION,
+                context,
+                mode="0640",
+                secret=has_password(cluster, common.elections),
+            ),
             render(_COMPONENT, _DROP_IN, context),
             render(_COMPONENT, _LEAVE, context, mode="0755"),
             render(_COMPONENT, _RELEASE, context, mode="0755"),

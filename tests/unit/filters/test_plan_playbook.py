@@ -176,6 +176,26 @@ def test_a_secret_in_plain_text_is_a_warning_and_a_vaulted_one_is_none(tmp_path:
     assert "lvs_cluster[edge]: this cannot be templated (" in output
 
 
+@pytest.mark.parametrize("playbook", ["playbooks/plan.yml", "playbooks/stages/plan.yml"])
+@pytest.mark.parametrize(("priority", "code"), [("1", 0), ("0", 2)])
+def test_a_password_is_not_printed_though_much_is(
+    tmp_path: Path, playbook: str, priority: str, code: int
+) -> None:
+    inventory = with_password(INVENTORY, "hunter2").replace(
+        "{number: 11}", f"{{number: 11, lvs_priority: {priority}}}"
+    )
+    (tmp_path / "hosts.yml").write_text(inventory)
+
+    place = f"lvs_plan_dir={tmp_path / 'plan'}"
+    done = ansible("ansible-playbook", "-v", "-i", tmp_path / "hosts.yml", playbook, "-e", place)
+
+    output = done.stdout + done.stderr
+    assert done.returncode == code, output
+    assert "hunter2" not in output
+    # What operators need is told all the same.
+    assert "failover.authentication.password: " in output if code == 0 else "lb1: lvs_priority: 0 " in output
+
+
 @pytest.mark.parametrize("password", ["hunter2-is-too-long", "12345678", "[hunter2]", "{hunter2: 1}"])
 def test_a_wrong_secret_is_named_and_not_shown(tmp_path: Path, password: str) -> None:
     text = refused(tmp_path, with_password(INVENTORY, password))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from lvs_model.compare import compare
+from lvs_model.components.keepalived import CONFIGURATION
+from lvs_model.inventory import read_inventory
 from lvs_model.parts import Action, File, Part, merge
+from lvs_model.plan import compile_inventory
 
 from . import cases
-from .builders import Case
+from .builders import Case, Site
 
 # Kinds of drift that roles mend by other means than an action of the plan: packages by apt, files by
 # config_set itself, the table by ipvsadm's commands, and what is pending by waiting.
@@ -95,6 +100,10 @@ def test_packets_are_marked_before_keepalived_starts() -> None:
     ]
     (unit,) = (file["content"] for file in plan["files"] if file["path"].endswith("lvs-marks.service"))
     assert "\nBefore=keepalived.service\n" in unit
+    # With the firewall that flushes them: down by PartOf, and up again by its wants.
+    assert {"PartOf=nftables.service", "WantedBy=multi-user.target nftables.service"} <= set(
+        unit.splitlines()
+    )
 
 
 def test_the_folder_of_weights_is_there_before_keepalived_checks_its_configuration() -> None:
@@ -179,6 +188,53 @@ def test_scripts_that_units_call_are_files_of_the_host(host: str) -> None:
     assert called <= set(contents)
 
 
+@pytest.mark.parametrize(
+    ("forwarding", "fallback", "expected"),
+    [
+        ("dr", None, "0"),
+        ("nat", None, "0"),
+        ("tun", {}, "0"),
+        ("masquerade", None, "1"),
+        ("masquerade", {"forwarding": "dr"}, "1"),
+        ("dr", {"forwarding": "masquerade"}, "1"),
+        ("dr", {"forwarding": "nat"}, "0"),
+    ],
+)
+def test_connections_are_tracked_only_to_be_masqueraded(
+    forwarding: str, fallback: dict[str, str] | None, expected: str
+) -> None:
+    case = Case()
+    # Another service, which does not: one is enough.
+    case.add_service("mail", ports=[25])
+    case.service["forwarding"] = forwarding
+    if fallback is not None:
+        case.service["fallback"] = {"address": "192.0.2.99", **fallback}
+    inventory, problems = read_inventory(*case.inputs())
+    plan = compile_inventory(inventory, [])
+
+    assert not problems
+    assert plan["hosts"]["lb1"]["sysctls"]["net/ipv4/vs/conntrack"] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (None, ["3 50", "0", "0"]),
+        ({}, ["3 50", "0", "0"]),
+        ({"threshold": [0, 1], "refresh": 10, "retries": 2}, ["0 1", "10", "2"]),
+    ],
+)
+def test_options_of_connection_sync_are_taken_back_with_it(
+    options: dict[str, Any] | None, expected: list[str]
+) -> None:
+    case = Case()
+    case.document["connection_sync"] = None if options is None else {"network": "sync", **options}
+    sysctls = case.plan()["hosts"]["lb1"]["sysctls"]
+
+    names = ("sync_threshold", "sync_refresh_period", "sync_retries")
+    assert [sysctls[f"net/ipv4/vs/{name}"] for name in names] == expected
+
+
 def test_sysctls_of_the_plan_are_those_in_the_file() -> None:
     for host in HOSTS:
         plan = planned(host)
@@ -215,6 +271,33 @@ def test_parts_are_merged_in_their_order() -> None:
         ("first", ["true"], ["a", "b"]),
         ("second", ["false"], []),
     ]
+
+
+@pytest.mark.parametrize("authentication", [None, {"password": "hunter2"}])
+def test_a_file_with_a_password_is_secret_and_no_other(authentication: dict[str, str] | None) -> None:
+    case = Case()
+    case.document["failover"] |= {"version": 2, "authentication": authentication}
+    files = case.plan()["hosts"]["lb1"]["files"]
+
+    secret = [file["path"] for file in files if "hunter2" in file["content"]]
+    assert secret == ([CONFIGURATION] if authentication else [])
+    assert [(file["path"], file["secret"]) for file in files if "secret" in file] == [
+        (path, True) for path in secret
+    ]
+
+
+def test_what_differs_does_not_tell_a_password() -> None:
+    case = Case()
+    case.document["failover"] |= {"version": 2, "authentication": {"password": "hunter2"}}
+    site = Site(case.plan())
+    site.seen["lb1"]["files"][CONFIGURATION]["sha256"] = "0" * 64
+
+    work = compare(site.plan, site.seen)
+
+    assert any(CONFIGURATION in change for change in work["hosts"]["lb1"]["changes"])
+    assert "hunter2" not in json.dumps(work)
+    # What lvs_facts is asked with, and so what it may print.
+    assert "hunter2" not in json.dumps(site.plan["hosts"]["lb1"]["observe"])
 
 
 def test_a_parts_path_is_found_by_its_end_and_only_if_it_is_the_only_one() -> None:

@@ -114,6 +114,12 @@ def test_a_file_or_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
             write_plan(plan_of(), tmp_path / name)
 
 
+@pytest.mark.parametrize("place", ["/", "//", "/etc/.."])
+def test_the_root_of_the_file_system_is_refused(place: str) -> None:
+    with pytest.raises(ExportError, match=r"^lvs_plan_dir: //? is the root of the file system: choose"):
+        write_plan(plan_of(), Path(place))
+
+
 def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
     (tmp_path / "plan").mkdir()
     write_plan(plan_of(), tmp_path / "plan")
