@@ -81,13 +81,7 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
         component=_COMPONENT,
         packages=["keepalived"],
         files=[
-            render(
-                _COMPONENT,
-                CONFIGURATION,
-                context,
-                mode="0640",
-                secret=has_password(cluster, common.elections),
-            ),
+            render(_COMPONENT, CONFIGURATION, context, mode="0640", secret=secret),
             render(_COMPONENT, _DROP_IN, context),
             render(_COMPONENT, _LEAVE, context, mode="0755"),
             render(_COMPONENT, _RELEASE, context, mode="0755"),
