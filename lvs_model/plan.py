@@ -78,6 +78,12 @@ def _add_cluster(
             "table_files": [keepalived.CONFIGURATION]
         }
         found["observe"]["arp"] = _arp_questions(cluster, host, common)
+        # Where it takes part in each election, by the label of the instance.
+        found["elections"] = {
+            one.instance.label: host.interface_on(cluster, one.instance.network)
+            for one in common.elections
+            if host.name in one.instance.directors
+        }
         if common.services:
             found |= {"ipvs": entries, "table_bits": cluster.ipvs.table_bits}
         plan["hosts"][host.name] = found
@@ -146,8 +152,11 @@ def _instance(cluster: Cluster, election: keepalived.Election) -> dict[str, Any]
         "vips": [str(vip) for vip in election.instance.vips],
         "priorities": election.priorities,
         "failover_s": times,
-        # Seconds until an owner is elected where there is none, with a second for jitter.
-        "settle_s": crash_takeover_s(failover.advert_interval, falling[-1], **options)[1] + 1,
+        # Seconds until an owner is elected where there is none, with a second for jitter; where keepalived
+        # has just started, it does not take part before its delay is over.
+        "settle_s": failover.startup_delay
+        + crash_takeover_s(failover.advert_interval, falling[-1], **options)[1]
+        + 1,
     }
 
 

@@ -65,6 +65,16 @@ def test_a_cluster_in_numbers() -> None:
     }
 
 
+@pytest.mark.parametrize("delay", [0, 0.5, 30])
+def test_an_owner_is_elected_only_after_keepalived_takes_part(delay: float) -> None:
+    case = Case()
+    case.document["failover"]["startup_delay"] = delay
+    (cluster,) = case.plan()["clusters"].values()
+
+    assert cluster["settle_s"] == pytest.approx(4.414 + delay, abs=1e-3)
+    assert cluster["failover_s"]["crash_worst"] == pytest.approx(3.414, abs=1e-3)
+
+
 def test_one_director_has_nobody_to_fail_over_to() -> None:
     case = Case()
     case.groups["edge_directors"] = ["lb1"]
