@@ -1,19 +1,28 @@
 """IPVS in a director's kernel: modules, their options, the sysctls of net.ipv4.vs, and firewall marks.
 
 Sources: Documentation/networking/ipvs-sysctl.rst and net/netfilter/ipvs/Kconfig of the kernel; nft(8).
+
+A limit: marking rules are loaded before keepalived reads its configuration, which is right for a mark that
+is new (nobody may be sent packets that are not marked yet), and the wrong way round for one that changes or
+goes. Between the two actions the VIPs' owner refuses new connections to that service itself, because they
+no longer have the mark that the table knows; known connections go on, as IPVS finds them by their addresses
+(ip_vs_conn_in_get, net/netfilter/ipvs/ip_vs_conn.c). The actions cannot tell the two cases apart, since a
+plan knows nothing of the one before it. Allocated marks change only on a collision (topology.marks).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvs_model.document import Cluster
+from lvs_model.document import Cluster, Service
 from lvs_model.document.service import ALL_PORTS
 from lvs_model.parts import Action, Health, Part, Validation
 from lvs_model.render import render
 from lvs_model.serving import Serving
 
 _COMPONENT = "ipvs"
+# Without connection sync: the kernel's threshold, refresh period and retries (include/net/ip_vs.h).
+_UNTOLD = ([3, 50], 0, 0)
 _MARKS = "/etc/lvs-toolkit/marks.nft"
 _MARKS_UNIT = "lvs-marks.service"
 _UNIT_FILE = f"/etc/systemd/system/{_MARKS_UNIT}"
@@ -61,9 +70,11 @@ def director(cluster: Cluster, services: list[Serving]) -> Part:
 def _sysctls(cluster: Cluster) -> dict[str, str]:
     """All of them are said, also those that have the kernel's default: an option taken back must go."""
     options, sync = cluster.ipvs, cluster.connection_sync
-    sysctls = {
-        # Not tracked: IPVS has its own table, and conntrack's would fill first.
-        "net/ipv4/vs/conntrack": "0",
+    threshold, refresh, retries = (sync.threshold, sync.refresh, sync.retries) if sync else _UNTOLD
+    return {
+        # Not tracked: IPVS has its own table, and conntrack's would fill first. Only netfilter can give
+        # packets another source, and it does so for connections that it tracks (ip_vs_nfct.c).
+        "net/ipv4/vs/conntrack": _flag(any(map(_masquerades, cluster.services))),
         # 0: connections of a server that was taken out wait for it, one false check must not cut them.
         "net/ipv4/vs/expire_nodest_conn": _flag(options.expire_dead),
         # A client that uses a port again is scheduled anew although its old connection is still listed. Under
@@ -74,15 +85,17 @@ def _sysctls(cluster: Cluster) -> dict[str, str]:
         "net/ipv4/vs/expire_quiescent_template": "1",
         "net/ipv4/vs/backup_only": _flag(options.backup_only),
         "net/ipv4/vs/sloppy_tcp": _flag(options.sloppy_tcp),
+        "net/ipv4/vs/sync_threshold": " ".join(map(str, threshold)),
+        # Whole seconds (proc_dointvec_jiffies, net/netfilter/ipvs/ip_vs_ctl.c).
+        "net/ipv4/vs/sync_refresh_period": str(round(refresh)),
+        "net/ipv4/vs/sync_retries": str(retries),
     }
-    if sync is not None:
-        sysctls |= {
-            "net/ipv4/vs/sync_threshold": " ".join(map(str, sync.threshold)),
-            # Whole seconds (proc_dointvec_jiffies, net/netfilter/ipvs/ip_vs_ctl.c).
-            "net/ipv4/vs/sync_refresh_period": str(round(sync.refresh)),
-            "net/ipv4/vs/sync_retries": str(sync.retries),
-        }
-    return sysctls
+
+
+def _masquerades(service: Service) -> bool:
+    """Whether packets leave with the director's address as source, to real servers or to the fallback."""
+    fallback = service.fallback
+    return "masquerade" in {service.forwarding, fallback.forwarding if fallback else None}
 
 
 def _flag(value: bool) -> str:
