@@ -40,6 +40,18 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """A harmless command without which a checker would refuse the staged files.
+
+    ``shown_by`` is a file of the set: where it is missing on a host, the command has not run there yet.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    shown_by: str
+
+
+@dataclass(frozen=True)
 class Validation:
     """A daemon's own checker; ``{stage}`` in ``argv`` is where the staged files lie."""
 
@@ -73,6 +85,7 @@ class Part:
     files: list[File] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
+    prepare: list[Preparation] = field(default_factory=list)
     validate: list[Validation] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     health: list[Health] = field(default_factory=list)
@@ -94,6 +107,8 @@ def merge(parts: Iterable[Part]) -> dict[str, Any]:
         "units": [unit for part in parts for unit in part.units],
         "labelled": [address for part in parts for address in part.labelled],
         "files": [file.as_argument() for part in parts for file in part.files],
+        "prepare": [{"name": one.name, "argv": list(one.argv)} for part in parts for one in part.prepare],
+        "prepared": [one.shown_by for part in parts for one in part.prepare],
         "validate": [
             {"name": check.name, "argv": list(check.argv), "paths": list(check.paths)}
             for part in parts

@@ -28,7 +28,7 @@ from lvs_model.components.keepalived.trackers import (
 from lvs_model.components.keepalived.words import host_prefix, number
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory
-from lvs_model.parts import Action, File, Health, Part, Validation
+from lvs_model.parts import Action, File, Health, Part, Preparation, Validation
 from lvs_model.render import render, render_text
 from lvs_model.serving import Serving
 from lvs_model.vrrp import orderly_takeover_s
@@ -138,18 +138,14 @@ def _further_files(cluster: Cluster, common: Shared, context: dict[str, Any]) ->
 
 def _make_weight_folder(part: Part) -> None:
     """Keepalived -t refuses a tracked file whose folder is missing, so the folder is made before."""
-    part.validate.insert(
-        0,
-        Validation(
-            "The folder of the weights' files can be made",
-            ("systemd-tmpfiles", "--create", "{stage}" + _TEMPORARY),
-            (_TEMPORARY,),
-        ),
+    # Only that it is there: the action gives it its mode.
+    part.prepare.append(
+        Preparation("Make the folder of the weights' files", ("mkdir", "-p", WEIGHTS), _TEMPORARY)
     )
     part.actions.insert(
         0,
         Action(
-            "Make the folder of the weights' files",
+            "Give the folder of the weights' files its mode",
             ("systemd-tmpfiles", "--create", _TEMPORARY),
             (_TEMPORARY,),
         ),

@@ -5,7 +5,9 @@ Sources: keepalived.conf(5), sections «Track files», «VRRP track processes» 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,6 +22,8 @@ ENSURE_PROCESS = "/usr/local/lib/lvs-toolkit/ensure-process"
 
 # proc(5): /proc/PID/comm holds this many characters of a program's name, and keepalived compares it.
 _COMM = 15
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+_OTHER = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def tracker_blocks(cluster: Cluster, services: list[Serving]) -> list[dict[str, Any]]:
@@ -34,13 +38,17 @@ def tracker_blocks(cluster: Cluster, services: list[Serving]) -> list[dict[str, 
 
 
 def weight_file(cluster: Cluster, service: str, member: str, check: FileCheck) -> str:
-    """The path of the file whose number is added to a real server's weight."""
-    return check.path or f"{WEIGHTS}/{cluster.name}-{service}-{member}"
+    """The path of the file whose number is added to a real server's weight; no two have one path."""
+    # Clusters and services have no '.' in their names, and the member's stands last.
+    return check.path or f"{WEIGHTS}/{cluster.name}.{service}.{member}"
 
 
 def tracked_name(path: str) -> str:
-    """A tracked file's name in keepalived's configuration: it follows from the path."""
-    return "weight" + path.removeprefix(WEIGHTS).replace("/", "_")
+    """A tracked file's name in keepalived's configuration: it follows from the path, and no two share one."""
+    folder, _, name = path.rpartition("/")
+    if folder == WEIGHTS and _PLAIN.fullmatch(name):
+        return f"weight_{name}"
+    return f"weight-{_OTHER.sub('_', name)}-{sha256(path.encode()).hexdigest()[:12]}"
 
 
 def _weight_files(cluster: Cluster, services: list[Serving]) -> Iterator[dict[str, Any]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from lvs_model.compare import compare
 from lvs_model.components.keepalived import CONFIGURATION
+from lvs_model.components.keepalived.trackers import WEIGHTS, tracked_name, weight_file
+from lvs_model.document import FileCheck
 from lvs_model.inventory import read_inventory
 from lvs_model.parts import Action, File, Part, merge
 from lvs_model.plan import compile_inventory
@@ -109,11 +112,27 @@ def test_packets_are_marked_before_keepalived_starts() -> None:
 def test_the_folder_of_weights_is_there_before_keepalived_checks_its_configuration() -> None:
     plan = golden("checks", "lb1")
 
-    assert [check["argv"][:2] for check in plan["validate"]] == [
-        ["systemd-tmpfiles", "--create"],
-        ["unshare", "--pid"],
-    ]
+    # By what a prediction leaves out, not by a checker, which it runs.
+    assert [one["argv"] for one in plan["prepare"]] == [["mkdir", "-p", WEIGHTS]]
+    assert plan["prepared"] == ["/etc/tmpfiles.d/lvs-toolkit.conf"]
+    assert [check["argv"][:2] for check in plan["validate"]] == [["unshare", "--pid"]]
     assert plan["actions"][2]["argv"] == ["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/lvs-toolkit.conf"]
+
+
+def test_no_two_tracked_files_have_one_name() -> None:
+    inventory, _ = read_inventory(*Case().inputs())
+    (cluster,) = inventory.clusters.values()
+    pairs = [("a", "b-c"), ("a-b", "c"), ("a", "b.c"), ("a", "b_c"), ("a_b", "c")]
+    own = [weight_file(cluster, *pair, FileCheck(type="file")) for pair in pairs]
+    given = [
+        *("/srv/a/b", "/srv/a_b", "/srv_a/b", "/srv/a@b", "/srv/a%b", "/srv/weight_x", "/b"),
+        *(f"{WEIGHTS}{rest}" for rest in ("/x", "_x", "/x/y", "/x_y", "//x", "/x@", "/x_", "/edge.a")),
+    ]
+
+    assert len(set(own)) == len(own)
+    names = [tracked_name(path) for path in own + given]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
 
 
 def test_modules_are_loaded_before_their_sysctls_are_set_and_both_before_keepalived() -> None:
