@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvs_model.differences import Difference, down_servers, host_differences
-from lvs_model.fitness import away, failed, fitness, left_out, unprepared
+from lvs_model.fitness import away, failed, fitness, left_out, other_elections, unprepared
 from lvs_model.observation import Observation
 from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
@@ -40,6 +40,14 @@ def compare(
         *away(plan, unreachable, accepted),
         *failed(failures),
         *(problem for host in seen for problem in fitness(plan["hosts"][host], seen[host])),
+        *(
+            problem
+            for host in seen
+            if _is(plan, host, "director")
+            for problem in other_elections(
+                plan["clusters"][plan["hosts"][host]["cluster"]], plan["hosts"][host], seen[host]
+            )
+        ),
         *(
             problem
             for host, servers in unready.items()

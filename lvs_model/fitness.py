@@ -123,15 +123,59 @@ def fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
     yield from _adoption(planned, seen)
 
 
+def other_elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+    """Elections that run on a director for planned VIPs, and that are not the planned ones.
+
+    Directors are reloaded one after the other. The first one would elect an owner among those that already
+    have the new election, itself alone, and the present owner would go on in the old one: two owners.
+    A VIP that only moves from one instance to another does the same. VIPs that nobody has yet are no danger,
+    and neither is a keepalived that does not run. ``cluster`` is the plan's of the host. What keepalived did
+    not tell is not compared.
+    """
+    if not any(map(seen.runs, planned["units"])) or any(_foreign(planned, seen)):
+        return
+    for instance in cluster["instances"]:
+        wanted = {
+            "router id": instance["router_id"],
+            "VRRP version": instance["version"],
+            "authentication": instance["authentication"],
+            "interface": planned["elections"].get(instance["label"]),
+        }
+        for running in seen.elections:
+            shared = [vip for vip in instance["vips"] if vip in running.addresses]
+            has = {
+                "router id": running.router_id,
+                "VRRP version": running.version,
+                "authentication": running.authentication,
+                "interface": running.interface,
+            }
+            known = [name for name in wanted if None not in (has[name], wanted[name])]
+            other = [name for name in known if has[name] != wanted[name]]
+            if shared and other:
+                yield Problem(
+                    f"host {seen.host}: keepalived.conf",
+                    f"the running election of {', '.join(shared)} has "
+                    + " and ".join(f"{name} {has[name]}, the plan {wanted[name]}" for name in other)
+                    + ": directors that are reloaded one by one would both own what it elects",
+                    "stop keepalived on all directors of the cluster, then run again",
+                )
+
+
+def _foreign(planned: dict[str, Any], seen: Observation) -> Iterator[str]:
+    """Configurations on a director that are there and not the toolkit's."""
+    for path in planned.get("table_files", []):
+        found = seen.raw["files"].get(path)
+        if found is not None and not found.get("marked"):
+            yield path
+
+
 def _adoption(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
     """A keepalived that somebody else has configured: its router id and peers are not ours.
 
     Reloaded into our configuration while its peer still has the old one, it would own the VIPs beside it.
     """
-    running = any(map(seen.runs, planned["units"]))
-    for path in planned.get("table_files", []):
-        found = seen.raw["files"].get(path)
-        if running and found is not None and not found.get("marked"):
+    if any(map(seen.runs, planned["units"])):
+        for path in _foreign(planned, seen):
             yield Problem(
                 f"host {seen.host}",
                 f"keepalived runs with a {path} that is not the toolkit's",

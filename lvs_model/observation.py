@@ -30,6 +30,17 @@ def from_result(result: dict[str, Any]) -> dict[str, Any]:
     return {"failed": str(result.get("msg") or result.get("module_stderr") or "no reason given").strip()}
 
 
+@dataclass(frozen=True)
+class Election:
+    """What tells a running VRRP election from others, None where unknown, and the addresses its owner has."""
+
+    router_id: int | None
+    version: int | None
+    interface: str | None
+    authentication: str | None
+    addresses: frozenset[str]
+
+
 @dataclass
 class Observation:
     """One host as observed; ``raw`` is the return value ``observation`` of lvs_facts."""
@@ -134,14 +145,42 @@ class Observation:
         return bool(view.get("vrrp")) and not view.get("json")
 
     @cached_property
+    def _vrrp(self) -> list[dict[str, Any]]:
+        """What keepalived's JSON says of each VRRP instance (vrrp_json.c); empty if it said nothing."""
+        text = (self.raw.get("keepalived") or {}).get("json")
+        try:
+            found = [one["data"] for one in json.loads(text)] if text else []
+        except (ValueError, LookupError, TypeError):  # cut off: it was being written
+            return []
+        return [one for one in found if isinstance(one, dict)]
+
+    @cached_property
+    def elections(self) -> list[Election]:
+        """The elections that keepalived runs, as far as it told."""
+        return [
+            Election(
+                router_id=one.get("vrid"),
+                version=one.get("version"),
+                interface=one.get("ifp_ifname"),
+                # vrrp.h, VRRP_AUTH_NONE and its neighbours.
+                authentication={0: "none", 1: "pass", 2: "ah"}.get(one.get("auth_type", -1)),
+                # Such as "192.0.2.10 dev eth0 scope global set" (vrrp_ipaddress.c, format_ipaddress).
+                addresses=frozenset(
+                    text.split()[0].split("/")[0] for key in ("vips", "evips") for text in one.get(key) or []
+                ),
+            )
+            for one in self._vrrp
+        ]
+
+    @cached_property
     def vrrp_states(self) -> dict[str, str]:
         """State by VRRP instance as keepalived's JSON gives them: BACKUP, MASTER, FAULT; empty if unknown."""
-        text = (self.raw.get("keepalived") or {}).get("json")
         words = {1: "BACKUP", 2: "MASTER", 3: "FAULT"}
         try:
-            instances = [one["data"] for one in json.loads(text)] if text else []
             return {
-                str(one["iname"]): words[int(one["state"])] for one in instances if int(one["state"]) in words
+                str(one["iname"]): words[int(one["state"])]
+                for one in self._vrrp
+                if int(one["state"]) in words
             }
         except (ValueError, LookupError, TypeError):
             return {}

@@ -133,7 +133,7 @@ def cluster_plan(cluster: Cluster, directors: list[str], common: keepalived.Shar
 
 
 def _instance(cluster: Cluster, election: keepalived.Election) -> dict[str, Any]:
-    failover = cluster.failover
+    failover, given = cluster.failover, cluster.failover.authentication
     options = {"version": election.version, "down_timer_adverts": failover.lost_adverts}
     falling = sorted(election.priorities.values(), reverse=True)
     times = None
@@ -148,6 +148,8 @@ def _instance(cluster: Cluster, election: keepalived.Election) -> dict[str, Any]
         "family": election.family,
         "router_id": election.router_id,
         "version": election.version,
+        # VRRPv3 has none (RFC 5798, 9).
+        "authentication": given.type if given is not None and election.version == 2 else "none",
         "anchor": str(election.anchor),
         "vips": [str(vip) for vip in election.instance.vips],
         "priorities": election.priorities,

@@ -13,7 +13,7 @@ from typing import Any
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 
-from .pretended import Raw, checker_dump, daemons_text, link, mac, states_json, table_text
+from .pretended import Raw, checker_dump, daemons_text, elections_json, link, mac, table_text
 
 Hostvars = dict[str, dict[str, Any]]
 Groups = dict[str, list[str]]
@@ -244,7 +244,7 @@ class Site:
             "keepalived": {
                 # Process ids; without services there is no checker.
                 **{"main": 700, "checker": 701 if table else None, "vrrp": 702},
-                "json": states_json(states),
+                "json": elections_json(planned, cluster["instances"], states),
                 "data": checker_dump(good) if table else None,
             },
         }

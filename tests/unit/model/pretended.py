@@ -80,6 +80,23 @@ def state_json(state: str, label: str = "VI_edge") -> str:
     return states_json({label: state})
 
 
+def elections_json(planned: dict[str, Any], instances: list[dict[str, Any]], states: dict[str, str]) -> str:
+    """The same with what tells the elections apart, as 2.2.7 prints it; ``instances`` as in the plan."""
+    entries = json.loads(states_json(states))
+    for entry, one in zip(entries, [one for one in instances if one["label"] in states], strict=True):
+        interface = planned["elections"][one["label"]]
+        entry["data"] |= {
+            "ifp_ifname": interface,
+            "vrid": one["router_id"],
+            "version": one["version"],
+            "vips": [f"{one['anchor']} dev {interface} scope link set"],
+            "auth_type": ["none", "pass", "ah"].index(one["authentication"]),
+        }
+        if one["vips"]:
+            entry["data"]["evips"] = [f"{vip} dev {interface} scope global set" for vip in one["vips"]]
+    return json.dumps(entries)
+
+
 def daemons_text(*states: str) -> str:
     """What `ipvsadm -ln --daemon` prints of the sync daemons that a director in these VRRP states runs."""
     return "".join(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lvs_model.ipvs_table import Server, VirtualService
-from lvs_model.observation import Observation, from_result
+from lvs_model.observation import Election, Observation, from_result
 
 from .pretended import checker_dump, daemons_text, state_json, states_json
 
@@ -209,3 +209,36 @@ def test_the_states_of_the_vrrp_instances(
 )
 def test_which_sync_daemons_run(text: str | None, daemons: set[str]) -> None:
     assert observation(ipvs={"daemons": text}).sync_daemons == daemons
+
+
+# Of what keepalived 2.2.7 prints of two instances, the first with an anchor and two excluded addresses.
+TWO_ELECTIONS = """[
+{"data": {"iname": "VI_a", "vmac_ifname": "", "ifp_ifname": "eth0", "vrid": 51, "state": 2,
+"version": 3, "vips": ["169.254.255.51 dev eth0 scope link set"],
+"evips": ["192.0.2.10 dev eth0 scope global set", "2001:db8::10 dev eth0 scope global deprecated set"],
+"auth_type": 0}, "stats": {"advert_rcvd": 0}},
+{"data": {"iname": "VI_b", "vmac_ifname": "", "ifp_ifname": "eth1", "vrid": 52, "state": 1,
+"version": 2, "vips": ["169.254.255.52 dev eth1 scope link"], "auth_type": 1, "auth_data": "abcd"},
+"stats": {"advert_rcvd": 0}}]"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            TWO_ELECTIONS,
+            [
+                Election(51, 3, "eth0", "none", frozenset({"169.254.255.51", "192.0.2.10", "2001:db8::10"})),
+                Election(52, 2, "eth1", "pass", frozenset({"169.254.255.52"})),
+            ],
+        ),
+        # Nothing is guessed.
+        (state_json("MASTER"), [Election(None, None, None, None, frozenset())]),
+        (TWO_ELECTIONS[:300], []),  # cut off
+        ("[]", []),
+        ('[{"data": null}]', []),
+        (None, []),
+    ],
+)
+def test_the_elections_that_keepalived_runs(text: str | None, found: list[Election]) -> None:
+    assert observation(keepalived={"vrrp": 702, "json": text}).elections == found
