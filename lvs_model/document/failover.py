@@ -116,15 +116,20 @@ class Track(Strict):
 
 
 class Notify(Strict):
-    """Programs that keepalived starts when a director's state changes."""
+    """Programs that keepalived starts as keepalived_script when a director's state changes."""
 
-    owner: Command | None = Field(default=None, description="It became the owner of the VIPs.")
-    backup: Command | None = Field(default=None, description="It became a backup.")
-    fault: Command | None = Field(default=None, description="Something tracked has failed.")
-    stop: Command | None = Field(default=None, description="keepalived stops.")
+    owner: Command | None = Field(
+        default=None, description="It became the owner of the VIPs. Runs as keepalived_script."
+    )
+    backup: Command | None = Field(default=None, description="It became a backup. Runs as keepalived_script.")
+    fault: Command | None = Field(
+        default=None, description="Something tracked has failed. Runs as keepalived_script."
+    )
+    stop: Command | None = Field(default=None, description="keepalived stops. Runs as keepalived_script.")
     any: Command | None = Field(
         default=None,
-        description="Any change; keepalived adds INSTANCE or GROUP, the name, the state and the priority.",
+        description="Any change; keepalived adds INSTANCE or GROUP, the name, the state and the priority. "
+        "Runs as keepalived_script.",
     )
 
 
@@ -209,7 +214,9 @@ class Failover(Strict):
         default=[], description="Sets of instances that always have the same owner."
     )
     track: Track = Field(default=Track(), description="What must work on a director that owns VIPs.")
-    notify: Notify = Field(default=Notify(), description="Programs that a change of state starts.")
+    notify: Notify = Field(
+        default=Notify(), description="Programs that a change of state starts, as keepalived_script."
+    )
 
 
 class ConnectionSync(Strict):

@@ -119,12 +119,20 @@ class Fallback(Strict):
 
 
 class ServiceNotify(Strict):
-    """Programs that keepalived starts when a service or one of its real servers comes or goes."""
+    """Programs that keepalived starts as keepalived_script when a service or a real server comes or goes."""
 
-    server_up: Command | None = Field(default=None, description="A real server passed its checks.")
-    server_down: Command | None = Field(default=None, description="A real server failed its checks.")
-    quorum_up: Command | None = Field(default=None, description="The service has its quorum again.")
-    quorum_down: Command | None = Field(default=None, description="The service has lost its quorum.")
+    server_up: Command | None = Field(
+        default=None, description="A real server passed its checks. Runs as keepalived_script."
+    )
+    server_down: Command | None = Field(
+        default=None, description="A real server failed its checks. Runs as keepalived_script."
+    )
+    quorum_up: Command | None = Field(
+        default=None, description="The service has its quorum again. Runs as keepalived_script."
+    )
+    quorum_down: Command | None = Field(
+        default=None, description="The service has lost its quorum. Runs as keepalived_script."
+    )
 
 
 class Service(Strict):
@@ -165,9 +173,13 @@ class Service(Strict):
         default=1, description="Real servers of the pool that must stay reachable for a deployment to go on."
     )
     quorum: Positive = Field(
-        default=1, description="Sum of living weights below which the service counts as down."
+        default=1,
+        description="Sum of living weights that the service needs: it is up from quorum + hysteresis on, and "
+        "down below quorum - hysteresis.",
     )
-    hysteresis: Weight = Field(default=0, description="How far above quorum the sum must be to count as up.")
+    hysteresis: Weight = Field(
+        default=0, description="Distance from quorum, above it to come up and below it to go down."
+    )
     on_failure: Literal["remove", "inhibit"] = Field(
         default="remove",
         description="remove: a failed real server leaves the table; inhibit: it stays with weight 0.",
@@ -185,7 +197,9 @@ class Service(Strict):
         default=None, description="The server that answers while the service is below its quorum."
     )
     check: Checks = Field(default=[TcpCheck()], description="One check, or a list of which all must pass.")
-    notify: ServiceNotify = Field(default=ServiceNotify(), description="Programs that a change starts.")
+    notify: ServiceNotify = Field(
+        default=ServiceNotify(), description="Programs that a change starts, as keepalived_script."
+    )
     probe: Probe = Field(default=Probe(), description="How `verify` asks it from a client.")
     extra_lines: list[Line] = Field(
         default=[],

@@ -30,7 +30,7 @@ def test_the_page_is_what_the_model_says() -> None:
         ("`networks.NAME`", "| `subnets` | list of subnet | required | Subnets of this network. |"),
         (
             "`services[].notify`",
-            "| `quorum_up` | command |  | The service has its quorum again. |",
+            "| `quorum_up` | command |  | The service has its quorum again. Runs as keepalived_script. |",
         ),
         ("Host variables", "| `lvs_addresses` | list of address | `[]` | The host's own addresses. |"),
         (
