@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lvs_model.document import Cluster
 from lvs_model.problems import Problem
 from lvs_model.rules.registry import cluster_rule
 from lvs_model.rules.view import View, root_of
+
+# Texts in quotation marks, and comments.
+_NO_SYNTAX = re.compile(r'"[^"]*"|[#!].*')
 
 # The keywords that the toolkit prints itself, by the block (components/keepalived).
 PRINTED = {
@@ -109,17 +113,7 @@ def extra_line_repeats(cluster: Cluster, view: View) -> Iterator[Problem]:
 
     Mend: use the document's own key, here `failover.advert_interval`.
     """
-    root, extra = root_of(cluster), cluster.extra_lines
-    blocks = [
-        (f"{root}.extra_lines.global_defs", "global_defs", extra.global_defs),
-        (f"{root}.extra_lines.vrrp_instance", "vrrp_instance", extra.vrrp_instance),
-        (f"{root}.extra_lines.top", "top", extra.top),
-    ]
-    blocks += [
-        (f"{served.path}.extra_lines", "virtual_server", served.service.extra_lines)
-        for served in view.services_of(cluster)
-    ]
-    for path, block, lines in blocks:
+    for path, block, lines in _lists(cluster, view):
         for number, line in enumerate(lines):
             keyword = line.split()[0]
             if keyword in PRINTED[block]:
@@ -128,3 +122,49 @@ def extra_line_repeats(cluster: Cluster, view: View) -> Iterator[Problem]:
                     f"the toolkit writes {keyword} itself",
                     "use the document's own key for it",
                 )
+
+
+@cluster_rule("extra-lines-unbalanced")
+def extra_lines_unbalanced(cluster: Cluster, view: View) -> Iterator[Problem]:
+    """Extra lines leave a block open, or close one that is not theirs.
+
+    Each list of `extra_lines` stands as it is in a block of the toolkit's. A brace too few or too many in
+    it moves all that follows into another block, or out of its own: keepalived refuses the configuration,
+    or takes another one than was meant. Braces in quotation marks and comments do not count
+    (keepalived.conf(5)).
+
+    Wrong::
+
+        extra_lines:
+          top: ["static_ipaddress {", "192.0.2.7/32 dev lo"]
+
+    Mend: open and close each block in the same list.
+    """
+    for path, _, lines in _lists(cluster, view):
+        depth = 0
+        for number, line in enumerate(lines):
+            for brace in re.findall(r"[{}]", _NO_SYNTAX.sub("", line)):
+                depth += 1 if brace == "{" else -1
+                if depth < 0:
+                    break
+            if depth < 0:
+                yield Problem(
+                    f"{path}[{number}]",
+                    "it closes a block that this list has not opened",
+                    "remove the '}', or open its block in a line before",
+                )
+                break
+        if depth > 0:
+            yield Problem(
+                path, f"{depth} '{{' of these lines are not closed", "add a line '}' for each at its place"
+            )
+
+
+def _lists(cluster: Cluster, view: View) -> Iterator[tuple[str, str, list[str]]]:
+    """Every list of extra lines: its place, the block that it stands in, and itself."""
+    root, extra = root_of(cluster), cluster.extra_lines
+    yield f"{root}.extra_lines.global_defs", "global_defs", extra.global_defs
+    yield f"{root}.extra_lines.vrrp_instance", "vrrp_instance", extra.vrrp_instance
+    yield f"{root}.extra_lines.top", "top", extra.top
+    for served in view.services_of(cluster):
+        yield f"{served.path}.extra_lines", "virtual_server", served.service.extra_lines

@@ -114,4 +114,37 @@ TABLE = [
             network("front", interface="eth2"),
         ),
     ),
+    trigger(
+        "extra-lines-unbalanced",
+        both(
+            document(
+                extra_lines={
+                    "global_defs": ["}", "vrrp_priority -10", "global_defs {"],
+                    "vrrp_instance": ["virtual_routes {", "192.0.2.128/25 dev eth1 }", "virtual_rules {"],
+                    "top": ["static_ipaddress {", "# }", '"}"', "192.0.2.7/32 dev lo"],
+                }
+            ),
+            service(extra_lines=["ha_suspend }", "{"]),
+        ),
+        f"{EDGE}.extra_lines.global_defs[0]: it closes a block that this list has not opened: remove the "
+        "'}', or open its block in a line before",
+        f"{EDGE}.extra_lines.top: 1 '{{' of these lines are not closed: add a line '}}' for each at its "
+        "place",
+        f"{EDGE}.extra_lines.vrrp_instance: 1 '{{' of these lines are not closed: add a line '}}' for each "
+        "at its place",
+        f"{S0}.extra_lines[0]: it closes a block that this list has not opened: remove the '}}', or open its "
+        "block in a line before",
+    ),
+    near(
+        "extra-lines-unbalanced",
+        both(
+            document(
+                extra_lines={
+                    "vrrp_instance": ["virtual_routes {", "192.0.2.128/25 dev eth1", "}"],
+                    "top": ["static_ipaddress { # of the {", '192.0.2.7/32 dev lo label "{" }', "! }"],
+                }
+            ),
+            service(extra_lines=["ha_suspend"]),
+        ),
+    ),
 ]
