@@ -51,7 +51,7 @@ def test_a_broken_document_touches_no_host(playbook: Playbook, traffic: Start, t
         "lvs_cluster[edge].networks: this key is missing: add it",
         "lvs_cluster[edge].services[0].prot: unknown key",
         "lvs_cluster[edge].services[0].scheduler: 'fair' is not allowed: use one of rr, wrr",
-        "lvs_cluster[edge].services[0].vips[0]: '192.0.2.300' is not an IPv4 address",
+        "lvs_cluster[edge].services[0].vips[0]: '192.0.2.300' is no IP address",
     ):
         assert problem in output, "all problems at once"
     assert client.stop().summary["failed"] == 0
