@@ -36,7 +36,8 @@ add() {{
         ip link add "$1" type veth peer name "peer$2"
         ip link set "peer$2" up
     }}
-    ip link set "$1" up
+    # A dummy begins without multicast, and an election by multicast wants it.
+    ip link set "$1" multicast on up
 }}
 ip link set lo up
 {interfaces}
