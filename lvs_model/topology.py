@@ -184,11 +184,6 @@ def instance_priorities(cluster: Cluster, instance: Instance, inventory: Invento
     )
 
 
-def director_priorities(cluster: Cluster, inventory: Inventory) -> dict[str, int]:
-    """VRRP priority by director in the cluster's first instance; ValueError as instance_priorities."""
-    return instance_priorities(cluster, instances(cluster, inventory)[0], inventory)
-
-
 def failback_delay_s(cluster: Cluster) -> float:
     """Seconds that a returning director waits before it takes its role back.
 
@@ -198,12 +193,6 @@ def failback_delay_s(cluster: Cluster) -> float:
     if cluster.failover.failback_delay is not None:
         return cluster.failover.failback_delay
     return max((service.first_result_s for service in cluster.services), default=0)
-
-
-def cluster_hosts(cluster: Cluster, inventory: Inventory) -> dict[str, Host]:
-    """The directors and real servers of a cluster by name."""
-    hosts = {host.name: host for host in inventory.directors(cluster)}
-    return hosts | {host.name: host for service in cluster.services for host in inventory.pool(service)}
 
 
 def server_address(cluster: Cluster, service: Service, host: Host, family: Family) -> Address | None:
