@@ -75,7 +75,9 @@ class Part:
     """All that one component asks of one host.
 
     ``sysctls`` are by name in slash form (``net/ipv4/vs/conntrack``), which also holds interfaces with
-    dots. ``labelled`` are addresses that a unit of the toolkit's own holds on ``lo``.
+    dots. ``labelled`` are addresses that a unit of the toolkit's own holds on ``lo``. ``items`` are what
+    lvs-network shall hold in the kernel (components/network.py), ``chains`` rules of nft by chain of the
+    toolkit's own table (components/nftables.py).
     """
 
     component: str
@@ -90,6 +92,8 @@ class Part:
     actions: list[Action] = field(default_factory=list)
     health: list[Health] = field(default_factory=list)
     labelled: list[str] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
+    chains: dict[str, list[str]] = field(default_factory=dict)
 
     def path_of(self, suffix: str) -> str:
         """The path of the part's one file that ends so."""

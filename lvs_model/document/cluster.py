@@ -8,12 +8,15 @@ from pydantic import Field
 
 from lvs_model.document.base import Strict
 from lvs_model.document.failover import ConnectionSync, Email, Failover
+from lvs_model.document.firewall import Firewall
 from lvs_model.document.service import HostService, Service
 from lvs_model.document.texts import GroupName, InterfaceName, Line, Name
 from lvs_model.document.types import (
     Address,
     Capacity,
+    DefenseMode,
     LongSeconds,
+    Mtu,
     Priority,
     RelativeError,
     Subnet,
@@ -36,6 +39,17 @@ class Network(Strict):
         "Default: the network's first subnet.",
     )
 
+    mtu: Mtu = Field(
+        default=1500,
+        description="Bytes of the largest packet on the way from the directors to hosts on it: what a tunnel "
+        "adds must fit too.",
+    )
+    routed_in: bool = Field(
+        default=False,
+        description="nat: whether directors also route packets of other networks into this one. False: only "
+        "what IPVS forwards gets in.",
+    )
+
     @property
     def segment_name(self) -> str:
         """The layer-2 segment's name, the scope in which virtual router ids must be unique."""
@@ -48,6 +62,23 @@ class Timeouts(Strict):
     tcp: LongSeconds | None = Field(default=None, description="Seconds; the kernel's: 900.")
     tcp_fin: LongSeconds | None = Field(default=None, description="Seconds after a FIN; the kernel's: 120.")
     udp: LongSeconds | None = Field(default=None, description="Seconds; the kernel's: 300.")
+
+
+class Defense(Strict):
+    """What IPVS does when connections eat up its memory (kernel, ipvs-sysctl.rst).
+
+    0: nothing; 1: only while memory is short, found out by the kernel; 3: always.
+    """
+
+    drop_entry: DefenseMode = Field(
+        default=0, description="Forget half-open connections at random: 0 never, 1 or 2 in need, 3 always."
+    )
+    drop_packet: DefenseMode = Field(
+        default=0, description="Drop one packet in some on its way in: 0 never, 1 or 2 in need, 3 always."
+    )
+    secure_tcp: DefenseMode = Field(
+        default=0, description="Shorter time-outs of half-open connections: 0 never, 1 or 2 in need, 3 always."
+    )
 
 
 class Ipvs(Strict):
@@ -74,6 +105,7 @@ class Ipvs(Strict):
         description="True: a TCP packet without SYN may open a connection (net.ipv4.vs.sloppy_tcp), so that "
         "under mh flows survive a failover without connection sync.",
     )
+    defense: Defense = Field(default=Defense(), description="What it does under a flood of connections.")
 
 
 class ExtraLines(Strict):
@@ -103,6 +135,9 @@ class Cluster(Strict):
         default=None, description="How directors tell each other of their connections. Default: they do not."
     )
     ipvs: Ipvs = Field(default=Ipvs(), description="Kernel options on the directors.")
+    firewall: Firewall | None = Field(
+        default=None, description="Packet filter on directors and real servers. Default: none."
+    )
     weight_error: RelativeError = Field(
         default=0.05,
         description="How far a share computed from lvs_capacity may be from the exact one, relatively.",
