@@ -66,6 +66,11 @@ class Inventory:
         """Hosts of the group ``probes``: clients, from which verify sends its requests."""
         return self.groups.get("probes", [])
 
+    @property
+    def retired(self) -> list[str]:
+        """Hosts of the group ``retired``: they shall hold nothing of the toolkit's any more."""
+        return [name for name in self.groups.get("retired", []) if name in self.hosts]
+
     def directors(self, cluster: Cluster) -> list[Host]:
         """The cluster's directors in order of preference."""
         return [self.hosts[name] for name in self.groups.get(cluster.directors, []) if name in self.hosts]

@@ -13,7 +13,7 @@ from typing import Any
 
 from lvs_model.document import Check, Cluster, FileCheck, ScriptCheck, Service, Thresholds
 from lvs_model.inventory import Host, Inventory
-from lvs_model.topology import Family, server_address
+from lvs_model.topology import Family, colocated, server_address
 
 # The kernel's flags of the forwarding methods: masquerading is NAT with another source address.
 _METHODS = {"dr": "dr", "nat": "nat", "masquerade": "nat", "tun": "tun"}
@@ -61,11 +61,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Serving:
-    """A service with its real servers, and the firewall mark that makes it one, or None."""
+    """A service with its real servers, and the firewall mark that makes it one, or None.
+
+    ``colocated``: a director of the cluster is among the real servers.
+    """
 
     service: Service
     mark: int | None
     members: list[Member]
+    colocated: bool = False
 
     @property
     def families(self) -> list[Family]:
@@ -134,6 +138,7 @@ def serving(cluster: Cluster, inventory: Inventory, marks: dict[tuple[str, str],
             service,
             marks.get((cluster.name, service.name)),
             _members(cluster, service, inventory, known),
+            colocated(cluster, inventory, service),
         )
         for service in cluster.services
     ]

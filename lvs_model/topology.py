@@ -215,6 +215,55 @@ def server_address(cluster: Cluster, service: Service, host: Host, family: Famil
     return None
 
 
+def gateways(
+    cluster: Cluster, inventory: Inventory, service: Service, host: Host, family: Family
+) -> list[Address]:
+    """Addresses through which a real server under NAT may answer a service's clients.
+
+    They move with the service's VIPs, belong to no service, and lie in the real server's own subnet. One
+    is right; none or several are for the rules to complain about.
+    """
+    own = server_address(cluster, service, host, family)
+    if own is None:
+        return []
+    served = {vip for one in cluster.services for vip in one.vips}
+    return [
+        vip
+        for instance in instances(cluster, inventory)
+        if set(instance.vips) & set(service.vips)
+        for vip in instance.vips
+        if vip not in served and vip.version == family and _same_subnet(cluster, own, vip)
+    ]
+
+
+def _same_subnet(cluster: Cluster, one: Address, other: Address) -> bool:
+    return any(
+        one in subnet and other in subnet
+        for network in cluster.networks.values()
+        for subnet in network.subnets
+    )
+
+
+def nat_networks(cluster: Cluster, inventory: Inventory) -> list[str]:
+    """The networks on which real servers answer through the directors (forwarding nat), by name."""
+    found: dict[str, None] = {}
+    for service in cluster.services:
+        if service.forwarding != "nat":
+            continue
+        for host in inventory.pool(service):
+            for family in sorted({vip.version for vip in service.vips}):
+                address = server_address(cluster, service, host, family)
+                if address is not None and (network := network_of(cluster, address)):
+                    found[network] = None
+    return list(found)
+
+
+def colocated(cluster: Cluster, inventory: Inventory, service: Service) -> bool:
+    """Whether one of a service's real servers is a director of its cluster."""
+    order = {host.name for host in inventory.directors(cluster)}
+    return any(host.name in order for host in inventory.pool(service))
+
+
 def marks(inventory: Inventory) -> dict[tuple[str, str], int]:
     """The firewall mark of every marked service by (cluster, service): given, or derived from its name.
 
@@ -228,15 +277,21 @@ def marks(inventory: Inventory) -> dict[tuple[str, str], int]:
     return {
         (name, service): mark
         for name, cluster in inventory.clusters.items()
-        for service, mark in _cluster_marks(cluster).items()
+        for service, mark in _cluster_marks(cluster, inventory).items()
     }
 
 
-def _cluster_marks(cluster: Cluster) -> dict[str, int]:
+def _cluster_marks(cluster: Cluster, inventory: Inventory) -> dict[str, int]:
     found = {one.name: one.mark for one in cluster.services if isinstance(one.mark, int)}
     taken = set(found.values())
     losers = []
-    for name in sorted(one.name for one in cluster.services if one.mark == "auto"):
+    # A service of real servers that are directors too is always marked: docs/decisions/0011.
+    wanted = (
+        one.name
+        for one in cluster.services
+        if one.mark == "auto" or (one.mark is None and colocated(cluster, inventory, one))
+    )
+    for name in sorted(wanted):
         first = _first_mark(name)
         if first in taken:
             losers.append(name)
