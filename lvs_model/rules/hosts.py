@@ -89,29 +89,44 @@ def director_in_two_clusters(view: View) -> Iterator[Problem]:
 
 @rule("director-is-real-server")
 def director_is_real_server(view: View) -> Iterator[Problem]:
-    """A director is a real server too.
+    """A director is a real server where it cannot be one.
 
-    Keepalived loads its rules on the backup too. A request that the owner forwards to the backup is
-    scheduled there a second time, and can travel between the two for ever, unless the backup is told to
-    let it through (net.ipv4.vs.backup_only: kernel, Documentation/networking/ipvs-sysctl.rst). The
-    toolkit does not set that up on a host with two roles.
+    Directors may be real servers of their own cluster by direct routing or a tunnel: the answers go
+    straight to the clients. Under NAT they must pass the owner of the VIPs, through a gateway that the
+    answering director may own itself or lose in between. Under masquerading the kernel drops connections to
+    an address of its own that it learnt by connection sync (net/netfilter/ipvs/ip_vs_xmit.c,
+    ip_vs_nat_xmit). And a host is set up by one cluster's plan.
 
     Wrong::
 
         edge_directors: {hosts: {lb1: {}, lb2: {}}}
         edge_web: {hosts: {web1: {}, lb2: {}}}
+        services:
+          - {name: www, forwarding: nat, vips: [192.0.2.10], ports: [80], pool: edge_web}
 
-    Mend: take the host out of one of the two groups.
+    Mend: `forwarding: dr` or `tun`, or take the host out of one of the two groups.
     """
-    directors = {host.name for cluster in view.clusters for host in view.directors(cluster)}
-    for served in view.services:
+    owners = {host.name: cluster.name for cluster in view.clusters for host in view.directors(cluster)}
+    why = {
+        "nat": "its answers must pass the gateway, which it can own itself",
+        "masquerade": "connections to itself do not survive a failover",
+    }
+    for served in view.services if owners else ():
+        own, pool = served.cluster.name, served.service.pool
         for host in served.pool:
-            if host.name in directors:
+            if owners.get(host.name, own) != own:
                 yield Problem(
                     f"host {host.name}",
-                    f"it is a director and in the pool {served.service.pool!r}; a director that is a real "
-                    "server too is not supported yet",
+                    f"it is a director of {owners[host.name]!r} and in the pool {pool!r} of {own!r}: a host "
+                    "is set up by one cluster",
                     "take it out of one of the two groups",
+                )
+            elif host.name in owners and (forwarding := served.service.forwarding) in why:
+                yield Problem(
+                    f"host {host.name}",
+                    f"it is a director and a real server of {served.service.name!r} by {forwarding}: "
+                    f"{why[forwarding]}",
+                    f"use dr or tun, or take it out of the pool {pool!r}",
                 )
 
 
@@ -169,8 +184,8 @@ def probe_in_cluster(view: View) -> Iterator[Problem]:
 def director_state(cluster: Cluster, view: View) -> Iterator[Problem]:
     """A director is drained or disabled by a variable of real servers.
 
-    `lvs_state` is about real servers: weight 0, or not in the pool. On a director it would be without
-    effect, and whoever wrote it would believe that the director is out of service.
+    `lvs_state` is about real servers: weight 0, or not in the pool. On a director that is in no pool it would
+    be without effect, and whoever wrote it would believe that the director is out of service.
 
     Wrong::
 
@@ -179,13 +194,39 @@ def director_state(cluster: Cluster, view: View) -> Iterator[Problem]:
 
     Mend: remove it. To take a director out of service, take it out of the group, or lower its priority.
     """
+    groups = view.inventory.groups
+    pooled = {name for service in cluster.services for name in groups.get(service.pool, [])}
     for host in view.directors(cluster):
-        if host.variables.lvs_state != "enabled":
+        if host.variables.lvs_state != "enabled" and host.name not in pooled:
             yield Problem(
                 f"host {host.name}: lvs_state",
                 f"it is {host.variables.lvs_state!r}, and a director knows no such state",
                 "remove it",
             )
+
+
+@rule("retired-in-use")
+def retired_in_use(view: View) -> Iterator[Problem]:
+    """A retired host has a part in a cluster.
+
+    Hosts of the group `retired` shall hold nothing of the toolkit's any more, and are cleaned up. One that
+    is a director or a real server as well would be set up and cleaned up in one run.
+
+    Wrong::
+
+        edge_web: {hosts: {web1: {}, web2: {}}}
+        retired: {hosts: {web2: {}}}
+
+    Mend: take it out of the cluster's group; or out of `retired`, if it shall serve again.
+    """
+    for name in view.inventory.retired:
+        for cluster in view.clusters:
+            if name in view.hosts(cluster):
+                yield Problem(
+                    f"host {name}",
+                    f"it is in the group 'retired', and a director or real server of {cluster.name!r}",
+                    "take it out of one of the two",
+                )
 
 
 @rule("address-of-two-hosts")

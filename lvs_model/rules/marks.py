@@ -48,7 +48,7 @@ def protocols_without_mark(served: Served) -> Iterator[Problem]:
     Mend: `mark: auto`, or a service for each protocol.
     """
     protocols = served.service.protocols
-    if len(protocols) > 1 and served.service.mark is None:
+    if len(protocols) > 1 and not served.marked:
         yield Problem(
             f"{served.path}.ports",
             f"{' and '.join(protocols)}, and no mark that makes them one service",
@@ -75,7 +75,7 @@ def protocols_apart(served: Served) -> Iterator[Problem]:
     by_client = (
         service.scheduler in {"sh", "mh"} and f"{service.scheduler}-port" not in service.scheduler_flags
     )
-    if len(service.protocols) > 1 and service.mark is not None and not service.persistence and not by_client:
+    if len(service.protocols) > 1 and served.marked and not service.persistence and not by_client:
         yield Problem(
             f"{served.path}.persistence",
             f"{' and '.join(service.protocols)} of one client may go to different real servers",

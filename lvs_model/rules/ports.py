@@ -65,7 +65,7 @@ def mark_takes_all_ports(view: View) -> Iterator[Problem]:
     whole = {
         (served.cluster.name, str(vip), protocol): served
         for served in view.services
-        if served.service.mark is not None
+        if served.marked
         for vip in served.service.vips
         for protocol, port in served.service.endpoints()
         if port == 0
@@ -99,7 +99,7 @@ def all_ports_without_persistence(served: Served) -> Iterator[Problem]:
     """
     service = served.service
     ports = {port for _, port in service.endpoints()}
-    if 0 in ports and service.persistence is None and service.mark is None:
+    if 0 in ports and service.persistence is None and not served.marked:
         yield Problem(
             f"{served.path}.ports", "all ports need a persistent service", "add persistence: 300, or a mark"
         )
@@ -121,7 +121,7 @@ def many_endpoints(served: Served) -> Iterator[Problem]:
     Mend: `mark: auto`: one virtual service and one set of checks, whatever the number of ports.
     """
     count = len(served.service.vips) * len(served.service.endpoints())
-    if served.service.mark is None and count > _MANY_ENDPOINTS:
+    if not served.marked and count > _MANY_ENDPOINTS:
         yield Problem(
             f"{served.path}.ports",
             f"{count} virtual services, with {len(served.pool)} checked real servers each",
@@ -146,7 +146,7 @@ def server_port_mismatch(served: Served) -> Iterator[Problem]:
     nat`.
     """
     service = served.service
-    if service.mark is not None:
+    if served.marked:
         return  # server-port-with-mark says it
     given = [(f"{served.path}.server_port", service.server_port, service.forwarding)]
     if service.fallback is not None:
@@ -172,7 +172,7 @@ def server_port_with_mark(served: Served) -> Iterator[Problem]:
 
     A virtual service that is known by its firewall mark has no port, and its real servers have none:
     packets keep the ports that clients use (ipvsadm(8), `--fwmark-service`). keepalived ignores another
-    one, with an error at `keepalived -t`.
+    one, with an error at `keepalived -t`. A service with directors in its pool always has a mark.
 
     Wrong::
 
@@ -182,7 +182,7 @@ def server_port_with_mark(served: Served) -> Iterator[Problem]:
     Mend: remove the port, or the mark.
     """
     service = served.service
-    if service.mark is None:
+    if not served.marked:
         return
     given = [(f"{served.path}.server_port", service.server_port)]
     if service.fallback is not None:
@@ -191,8 +191,13 @@ def server_port_with_mark(served: Served) -> Iterator[Problem]:
         own = host.variables.lvs_services.get(service.name)
         given.append((f"host {host.name}: lvs_services.{service.name}.port", own.port if own else None))
     for path, port in given:
-        if port is not None:
-            yield Problem(path, f"{port}, and a marked service keeps its ports", "remove it, or the mark")
+        # By dr and tun, the same port is what the server has anyway.
+        if port is not None and (service.mark is not None or port != served.one_port):
+            marked = (
+                "a marked service" if service.mark is not None else "a service with directors in its pool"
+            )
+            remedy = "the mark" if service.mark is not None else "take the directors out of the pool"
+            yield Problem(path, f"{port}, and {marked} keeps its ports", f"remove it, or {remedy}")
 
 
 @service_rule("server-port-for-many", "warning")
@@ -213,7 +218,7 @@ def server_port_for_many(served: Served) -> Iterator[Problem]:
     service = served.service
     if (
         service.server_port is not None
-        and service.mark is None
+        and not served.marked
         and served.one_port is None
         and service.forwarding in {"nat", "masquerade"}
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lvs_model.document import Cluster, Ipvs
+from lvs_model.inventory import network_of
 from lvs_model.problems import Problem
 from lvs_model.rules.registry import cluster_rule, service_rule
 from lvs_model.rules.view import Served, View, root_of
@@ -69,7 +70,8 @@ def real_server_out_of_reach(served: Served) -> Iterator[Problem]:
 
     Direct routing changes nothing of a packet but its destination MAC address (ipvsadm(8),
     `--gatewaying`): the real server must have an address, of the VIP's own family, on a network of the
-    cluster. NAT keeps the family too; a tunnel needs an address of any family.
+    cluster. NAT keeps the family too, and the directors are the gateway on the real server's own network; a
+    tunnel needs an address of any family.
 
     Wrong::
 
@@ -84,18 +86,28 @@ def real_server_out_of_reach(served: Served) -> Iterator[Problem]:
     service = served.service
     for host in served.pool:
         for family in served.families:
-            if server_address(served.cluster, service, host, family) is not None:
-                continue
-            if service.forwarding == "dr":
-                what = (
+            address = server_address(served.cluster, service, host, family)
+            if address is None and service.forwarding == "dr":
+                what, remedy = (
                     f"no IPv{family} one lies in a network of the cluster, and direct routing reaches a real "
-                    f"server of service {service.name!r} only on a segment that the directors are on"
+                    f"server of service {service.name!r} only on a segment that the directors are on",
+                    "add its address there",
+                )
+            elif address is None:
+                what, remedy = (
+                    f"there is no IPv{family} one, by which the directors could reach it for "
+                    f"{service.name!r}",
+                    "add its address there",
+                )
+            elif service.forwarding == "nat" and network_of(served.cluster, address) is None:
+                what, remedy = (
+                    f"{address} lies in no network of the cluster, and under nat the directors are its "
+                    f"gateway for {service.name!r}, on its own subnet",
+                    "describe that network, or use masquerade",
                 )
             else:
-                what = (
-                    f"there is no IPv{family} one, by which the directors could reach it for {service.name!r}"
-                )
-            yield Problem(f"host {host.name}: lvs_addresses", what, "add its address there")
+                continue
+            yield Problem(f"host {host.name}: lvs_addresses", what, remedy)
 
 
 @cluster_rule("ipvs-without-services", "warning")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from lvs_model.document import Cluster
 from lvs_model.problems import Problem
-from lvs_model.rules.registry import cluster_rule, rule
-from lvs_model.rules.view import View, root_of
+from lvs_model.rules.registry import cluster_rule, rule, service_rule
+from lvs_model.rules.view import Served, View, root_of
 from lvs_model.topology import server_address, sync_segments
 
 
@@ -157,8 +157,8 @@ def backup_only_without_sync(cluster: Cluster, view: View) -> Iterator[Problem]:
     """Only the owner schedules, and nothing says who that is.
 
     The kernel knows whether a director is a backup from its sync daemon alone
-    (Documentation/networking/ ipvs-sysctl.rst, backup_only). Without connection sync the option is
-    without effect, and packets between directors that are real servers too go in circles.
+    (Documentation/networking/ipvs-sysctl.rst, backup_only). Without connection sync the option is
+    without effect.
 
     Wrong::
 
@@ -171,6 +171,31 @@ def backup_only_without_sync(cluster: Cluster, view: View) -> Iterator[Problem]:
             f"{root_of(cluster)}.ipvs.backup_only",
             "without connection_sync it is without effect",
             "add connection_sync, or remove it",
+        )
+
+
+@service_rule("backup-only-needless", "warning")
+def backup_only_needless(served: Served) -> Iterator[Problem]:
+    """Only the owner schedules, and that is so already.
+
+    `backup_only` keeps directors that are real servers too from scheduling a packet twice. The toolkit sees
+    to that by a mark that only packets for the director's own VIPs get. With `backup_only` a new owner,
+    beside that, takes clients for its own as a real server until its sync daemon has changed sides.
+
+    Wrong::
+
+        connection_sync: {network: sync}
+        ipvs: {backup_only: true}
+        # and lb1 and lb2 are both directors and in a service's pool
+
+    Mend: remove `backup_only`.
+    """
+    if served.cluster.ipvs.backup_only and served.colocated:
+        yield Problem(
+            f"{root_of(served.cluster)}.ipvs.backup_only",
+            f"directors are in the pool {served.service.pool!r}, and need it not: marks keep them from "
+            "scheduling twice",
+            "remove it",
         )
 
 

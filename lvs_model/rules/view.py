@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from lvs_model.document import Cluster, Network, Service
 from lvs_model.inventory import Host, Inventory
-from lvs_model.topology import Address, Family, Instance, election_family, instances
+from lvs_model.topology import (
+    Address,
+    Family,
+    Instance,
+    election_family,
+    gateways,
+    instances,
+    server_address,
+)
 
 
 def root_of(cluster: Cluster) -> str:
     """The path of a cluster's document in problems."""
     return f"lvs_cluster[{cluster.name}]"
+
+
+def subnet_of(cluster: Cluster, address: Address) -> IPv4Network | IPv6Network | None:
+    """The subnet of the cluster's networks in which an address lies, or None."""
+    subnets = (subnet for network in cluster.networks.values() for subnet in network.subnets)
+    return next((subnet for subnet in subnets if address in subnet), None)
 
 
 class Vip(NamedTuple):
@@ -45,6 +60,27 @@ class Served:
         found: list[Family] = [6 if vip.version == 6 else 4 for vip in self.service.vips]
         return list(dict.fromkeys(found))
 
+    @cached_property
+    def marked(self) -> bool:
+        """Whether it is known by a firewall mark: a given one, or since directors are in its pool."""
+        return self.service.mark is not None or self.colocated
+
+    @cached_property
+    def colocated(self) -> bool:
+        """Whether a director of its cluster is among its real servers."""
+        order = {host.name for host in self.view.directors(self.cluster)}
+        return any(host.name in order for host in self.pool)
+
+    @cached_property
+    def addresses(self) -> list[tuple[Host, Family, Address]]:
+        """Every real server with each family of the VIPs and its own address for that, if it has one."""
+        return [
+            (host, family, address)
+            for host in self.pool
+            for family in self.families
+            if (address := server_address(self.cluster, self.service, host, family)) is not None
+        ]
+
     @property
     def one_port(self) -> int | None:
         """Its port, where it has only one."""
@@ -63,6 +99,8 @@ class View:
         self.plain_secrets = plain_secrets
         self._directors: dict[str, list[Host]] = {}
         self._instances: dict[str, list[Instance]] = {}
+        self._owners: dict[str, dict[Address, str]] = {}
+        self._gateways: dict[tuple[object, ...], list[Address]] = {}
 
     @property
     def clusters(self) -> Collection[Cluster]:
@@ -100,6 +138,25 @@ class View:
         if cluster.name not in self._instances:
             self._instances[cluster.name] = instances(cluster, self.inventory)
         return self._instances[cluster.name]
+
+    def gateways(self, served: Served, host: Host, address: Address) -> list[Address]:
+        """Through which addresses a real server under NAT may answer: topology.gateways.
+
+        Asked once for all services whose VIPs move alike and all real servers of a subnet: there can be
+        thousands.
+        """
+        cluster, subnet = served.cluster, subnet_of(served.cluster, address)
+        if cluster.name not in self._owners:
+            self._owners[cluster.name] = {
+                vip: instance.name for instance in self.instances(cluster) for vip in instance.vips
+            }
+        owners = self._owners[cluster.name]
+        moving = frozenset((owners.get(vip), vip.version) for vip in served.service.vips)
+        key = (cluster.name, moving, subnet)
+        if key not in self._gateways:
+            found = gateways(cluster, self.inventory, served.service, host, address.version)
+            self._gateways[key] = found
+        return self._gateways[key]
 
     def elections(self) -> Iterator[tuple[Cluster, Instance, Network, Family]]:
         """Every VRRP instance with a network that is there, and the address family of its adverts."""

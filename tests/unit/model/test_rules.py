@@ -23,14 +23,17 @@ from .rule_cases import (
     addresses,
     checks,
     election,
+    firewall,
     forwarding,
     names,
+    nat,
     pools,
     sync,
+    tunnels,
     unused,
 )
 
-_MODULES = (names, addresses, election, sync, pools, forwarding, checks, unused)
+_MODULES = (names, addresses, election, sync, pools, forwarding, nat, tunnels, firewall, checks, unused)
 ROWS = [row for module in _MODULES for row in module.TABLE]
 PAGES = ROOT / "docs" / "rules"
 TRIGGERS = [row for row in ROWS if isinstance(row, Trigger)]

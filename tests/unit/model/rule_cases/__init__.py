@@ -82,6 +82,17 @@ def only_six(case: Case) -> None:
     case.service["vips"] = ["2001:db8::10"]
 
 
+def _behind(case: Case) -> None:
+    case.service["forwarding"] = "nat"
+    case.document["failover"].update(vips=["198.51.100.1"], track={"networks": ["sync"]})
+    for number in (1, 2, 3):
+        case.hostvars[f"web{number}"]["lvs_addresses"] = [f"198.51.100.2{number}"]
+
+
+BEHIND: Change = _behind
+"""Put the real servers behind the directors, under NAT, on the network sync with a gateway."""
+
+
 def third(case: Case) -> None:
     """Add a director."""
     case.add_host("lb3", "edge", "edge_directors", lvs_addresses=["192.0.2.13", "198.51.100.13"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from ..changes import both, failover, host, second, service
-from . import S0, S1, near, only_six, six, trigger
-
-HOSTS = "host-side-missing"
+from ..changes import both, failover, group, host, second, service
+from . import BEHIND, S0, S1, near, only_six, six, trigger
 
 TABLE = [
     # services.py
@@ -43,58 +41,30 @@ TABLE = [
         both(service(forwarding="tun"), host("web1", lvs_addresses=[])),
         "host web1: lvs_addresses: there is no IPv4 one, by which the directors could reach it for 'www': "
         "add its address there",
-        also=HOSTS,
     ),
     near("real-server-out-of-reach", host("web1", lvs_addresses=["198.51.100.21"])),
     near(
         "real-server-out-of-reach",
         both(service(forwarding="tun"), host("web1", lvs_addresses=["203.0.113.21"])),
-        also=HOSTS,
     ),
-    # forwarding.py
     trigger(
-        "host-side-missing",
-        service(forwarding="tun"),
-        f"{S0}.forwarding: tun: this version does not set up the hosts' side of it yet: set the hosts up "
-        "yourself, or use dr",
-    ),
-    near("host-side-missing", service(forwarding="dr")),
-    trigger(
-        "nat-beside-clients",
-        service(forwarding="nat"),
-        f"{S0}.forwarding: nat, and web1 (192.0.2.21) is on the VIPs' network 'front': clients there would "
-        "get its answers past the director: put the real servers behind the directors, or use masquerade",
-        also=HOSTS,
+        "real-server-out-of-reach",
+        both(
+            service(forwarding="nat"), *(host(f"web{n}", lvs_addresses=[f"203.0.113.2{n}"]) for n in (1, 2))
+        ),
+        *(
+            f"host web{n}: lvs_addresses: 203.0.113.2{n} lies in no network of the cluster, and under nat "
+            "the directors are its gateway for 'www', on its own subnet: describe that network, or use "
+            "masquerade"
+            for n in (1, 2)
+        ),
+        also="nat-beside-clients gateway-missing",  # of web3, which has stayed
     ),
     near(
-        "nat-beside-clients",
-        both(
-            service(forwarding="nat"),
-            *(host(f"web{n}", lvs_addresses=[f"198.51.100.2{n}"]) for n in (1, 2, 3)),
-        ),
-        also=HOSTS,
+        "real-server-out-of-reach",
+        both(service(forwarding="masquerade"), host("web1", lvs_addresses=["203.0.113.21"])),
     ),
-    trigger(
-        "tunnel-without-tun",
-        service(tunnel={"type": "gre"}),
-        f"{S0}.tunnel: gre, and the forwarding is dr: use forwarding: tun, or remove it",
-    ),
-    near("tunnel-without-tun", service(tunnel={"type": "gre"}, forwarding="tun"), also=HOSTS),
-    trigger(
-        "tunnel-port",
-        both(
-            service(tunnel={"type": "gue"}, forwarding="tun"),
-            second("tls", ports=[81], tunnel={"type": "gre", "port": 6080}, forwarding="tun"),
-        ),
-        f"{S0}.tunnel.port: gue needs the UDP port of the real servers: add it",
-        f"{S1}.tunnel.port: gre has no ports: remove it, or use gue",
-        also=HOSTS,
-    ),
-    near(
-        "tunnel-port",
-        service(tunnel={"type": "gue", "port": 6080}, forwarding="tun"),
-        also=HOSTS,
-    ),
+    # fallbacks.py
     trigger(
         "fallback-family",
         both(six, service(fallback={"address": "2001:db8::99"})),
@@ -122,10 +92,59 @@ TABLE = [
     ),
     near("fallback-out-of-reach", service(fallback={"address": "203.0.113.99", "forwarding": "tun"})),
     trigger(
+        "fallback-is-director",
+        service(fallback={"address": "192.0.2.12"}),
+        f"{S0}.fallback.address: 192.0.2.12 is director lb2's: forwarded by dr it does not serve the VIPs "
+        "while another director owns them: use another host, or forwarding masquerade for the fallback",
+    ),
+    trigger(
+        "fallback-is-director",
+        both(
+            group("edge_web", "lb2", "web1"), service(fallback={"address": "192.0.2.12", "forwarding": "nat"})
+        ),
+        f"{S0}.fallback.address: 192.0.2.12 is director lb2's: forwarded by nat it does not serve the VIPs "
+        "while another director owns them: use another host, or forwarding masquerade for the fallback",
+    ),
+    near(
+        "fallback-is-director",
+        both(group("edge_web", "lb2", "web1"), service(fallback={"address": "192.0.2.12"})),
+    ),
+    near(
+        "fallback-is-director",
+        service(fallback={"address": "192.0.2.12", "forwarding": "masquerade"}),
+    ),
+    near(
+        "fallback-is-director",
+        both(group("edge_directors", "lb1"), service(fallback={"address": "192.0.2.11"})),
+        also="directors-too-few",
+    ),
+    # ftp.py
+    trigger(
         "ftp-without-persistence",
         service(ports=[21], check={"type": "tcp"}),
         f"{S0}.persistence: FTP's data connections would go to other real servers than their control "
         "connections: add persistence: 300",
     ),
     near("ftp-without-persistence", service(ports=[21], check={"type": "tcp"}, persistence=300)),
+    near("ftp-without-persistence", both(BEHIND, service(ports=[21], check={"type": "tcp"}))),
+    trigger(
+        "ftp-data-without-mark",
+        service(ports=[20, 21], check={"type": "tcp"}, persistence=300, mark="auto"),
+        f"{S0}.ports: FTP's data connections go to other ports, which do not get the service's mark: add the "
+        "FTP servers' range of data ports",
+    ),
+    trigger(
+        "ftp-data-without-mark",
+        both(group("edge_web", "lb1", "lb2"), service(ports=[21], check={"type": "tcp"}, persistence=300)),
+        f"{S0}.ports: FTP's data connections go to other ports, which do not get the service's mark: add the "
+        "FTP servers' range of data ports",
+    ),
+    near(
+        "ftp-data-without-mark",
+        service(ports=[20, 21, "50000-50099"], check={"port": 21}, persistence=300, mark="auto"),
+    ),
+    near(
+        "ftp-data-without-mark",
+        both(BEHIND, service(ports=[21], check={"type": "tcp"}, mark="auto")),
+    ),
 ]

@@ -41,7 +41,7 @@ TABLE = [
         service(pool="web"),
         f"{S0}.pool: there is no inventory group 'web': create it, or name another",
     ),
-    near("unknown-group", service(pool="edge_directors"), also="director-is-real-server"),
+    near("unknown-group", service(pool="edge_directors")),
     trigger(
         "unknown-director",
         instances({"name": "blue", "directors": ["lb1", "web1"]}),
@@ -194,13 +194,13 @@ TABLE = [
     near("director-in-two-clusters", both(other(), group("two_directors", "two-lb1", "two-lb2"))),
     trigger(
         "director-is-real-server",
-        group("edge_web", "web1", "lb2"),
-        "host lb2: it is a director and in the pool 'edge_web'; a director that is a real server too is not "
-        "supported yet: take it out of one of the two groups",
+        both(other(), group("two_web", "two-web1", "lb2")),
+        "host lb2: it is a director of 'edge' and in the pool 'two_web' of 'two': a host is set up by one "
+        "cluster: take it out of one of the two groups",
     ),
     near(
         "director-is-real-server",
-        both(group("edge_web", "web1", "lb2"), host("lb2", lvs_state="disabled")),
+        both(other(), group("two_web", "two-web1", "lb2"), host("lb2", lvs_state="disabled")),
         also="director-state",
     ),
     trigger(
@@ -233,6 +233,8 @@ TABLE = [
         "host lb1: lvs_state: it is 'disabled', and a director knows no such state: remove it",
     ),
     near("director-state", host("web1", lvs_state="drained")),
+    near("director-state", both(group("edge_web", "lb1", "web1"), host("lb1", lvs_state="drained"))),
+    near("director-state", both(group("edge_web", "lb1", "web1"), host("lb1", lvs_state="disabled"))),
     trigger(
         "address-of-two-hosts",
         host("web2", lvs_addresses=["192.0.2.21"]),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ..changes import both, host, second, service
+from ..changes import both, group, host, second, service
 from . import S0, S1, near, trigger
 
-HOSTS = "host-side-missing"
+# A director and a real server: a service of theirs has a mark of its own.
+MIXED = group("edge_web", "lb1", "web1")
 MEDIA = {"ports": ["554/tcp", "6970-6999/udp"], "check": {"type": "tcp"}}
 
 TABLE = [
@@ -170,6 +171,18 @@ TABLE = [
         f"{S0}.vips[0]: every tcp packet to 192.0.2.10 gets the mark of {S1}, whatever its port: list that "
         "service's ports, or use another VIP",
     ),
+    trigger(
+        "mark-takes-all-ports",
+        both(
+            MIXED,
+            service(pool="edge_web"),
+            group("edge_any", "web2", "web3"),
+            second("web", ports=[81], pool="edge_any"),
+            service(ports="all", check={"port": 80}),
+        ),
+        f"{S1}.vips[0]: every tcp packet to 192.0.2.10 gets the mark of {S0}, whatever its port: list that "
+        "service's ports, or use another VIP",
+    ),
     near("mark-takes-all-ports", second("any", ports="all", protocol="udp", mark="auto", check={"port": 80})),
     trigger(
         "all-ports-without-persistence",
@@ -177,6 +190,7 @@ TABLE = [
         f"{S0}.ports: all ports need a persistent service: add persistence: 300, or a mark",
     ),
     near("all-ports-without-persistence", service(ports="all", mark="auto", check={"port": 80})),
+    near("all-ports-without-persistence", both(MIXED, service(ports="all", check={"port": 80}))),
     trigger(
         "many-endpoints",
         service(ports=["10000-10100"], vips=["192.0.2.10", "192.0.2.20"], check={"port": 80}),
@@ -185,6 +199,7 @@ TABLE = [
     ),
     near("many-endpoints", service(ports=["10000-10199"], check={"port": 80})),
     near("many-endpoints", service(ports=["10000-19999"], mark="auto", check={"port": 80})),
+    near("many-endpoints", both(MIXED, service(ports=["10000-19999"], check={"port": 80}))),
     trigger(
         "server-port-mismatch",
         both(
@@ -199,22 +214,27 @@ TABLE = [
         "forwarding nat or masquerade",
     ),
     near("server-port-mismatch", service(server_port=80)),
-    near("server-port-mismatch", service(server_port=8080, forwarding="masquerade"), also=HOSTS),
+    near("server-port-mismatch", service(server_port=8080, forwarding="masquerade")),
     trigger(
         "server-port-with-mark",
         service(server_port=8080, forwarding="masquerade", mark="auto"),
         f"{S0}.server_port: 8080, and a marked service keeps its ports: remove it, or the mark",
-        also=HOSTS,
+    ),
+    trigger(
+        "server-port-with-mark",
+        both(MIXED, service(fallback={"address": "192.0.2.99", "port": 81, "forwarding": "nat"})),
+        f"{S0}.fallback.port: 81, and a service with directors in its pool keeps its ports: remove it, or "
+        "take the directors out of the pool",
     ),
     near("server-port-with-mark", service(mark="auto")),
+    near("server-port-with-mark", both(MIXED, service(server_port=80))),
     trigger(
         "server-port-for-many",
         service(ports=[80, 81], server_port=8080, forwarding="masquerade"),
         f"{S0}.server_port: all ports of the service arrive at port 8080: make it a service for each port, "
         "or leave server_port out",
-        also=HOSTS,
     ),
-    near("server-port-for-many", service(ports=[80, 81], forwarding="masquerade"), also=HOSTS),
+    near("server-port-for-many", service(ports=[80, 81], forwarding="masquerade")),
     # marks.py
     trigger(
         "mark-twice",
@@ -229,9 +249,16 @@ TABLE = [
         "service for each protocol",
     ),
     near("protocols-without-mark", service(**MEDIA, mark="auto", persistence=300)),
+    near("protocols-without-mark", both(MIXED, service(**MEDIA, persistence=300))),
     trigger(
         "protocols-apart",
         service(**MEDIA, mark="auto"),
+        f"{S0}.persistence: tcp and udp of one client may go to different real servers: add persistence: "
+        "300, or use scheduler sh or mh",
+    ),
+    trigger(
+        "protocols-apart",
+        both(MIXED, service(**MEDIA)),
         f"{S0}.persistence: tcp and udp of one client may go to different real servers: add persistence: "
         "300, or use scheduler sh or mh",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..changes import both, failover, host, other, service
+from ..changes import both, failover, group, host, other, service
 from . import EDGE, TWO, document, instances, near, only_six, six, trigger, without
 from .election import GROUPED, TOGETHER
 
@@ -149,12 +149,10 @@ TABLE = [
         ),
         "host web1: lvs_addresses: the tunnel of service 'www' takes IPv6 to 192.0.2.21, and connection sync "
         "does not start beside a tunnel of another family: add its IPv6 address, or remove connection_sync",
-        also="host-side-missing",
     ),
     near(
         "sync-mixed-tunnels",
         both(six, service(vips=["192.0.2.10", "2001:db8::10"], forwarding="tun")),
-        also="host-side-missing",
     ),
     trigger(
         "sync-both-backup-only",
@@ -170,6 +168,14 @@ TABLE = [
         "remove it",
     ),
     near("backup-only-without-sync", document(ipvs={"backup_only": True})),
+    trigger(
+        "backup-only-needless",
+        both(group("edge_web", "lb2", "web1"), document(ipvs={"backup_only": True})),
+        f"{EDGE}.ipvs.backup_only: directors are in the pool 'edge_web', and need it not: marks keep them "
+        "from scheduling twice: remove it",
+    ),
+    near("backup-only-needless", document(ipvs={"backup_only": True})),
+    near("backup-only-needless", group("edge_web", "lb2", "web1")),
     trigger(
         "backup-only-with-instances",
         both(instances(*APART), document(ipvs={"backup_only": True})),
