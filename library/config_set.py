@@ -157,6 +157,16 @@ options:
             Counts as a change.
         type: bool
         default: false
+      guard:
+        description:
+          - The program and its arguments that undo the action, for one that may cut the controller off. The
+            host runs it O(guard_s) seconds after the action unless a task with O(confirm) comes before,
+            over a new connection. Empty means that the action needs no guard.
+          - Needs C(systemd-run) on the host; without it the action is refused before anything is touched.
+          - A rollback ends it. Check mode arms nothing.
+        type: list
+        elements: str
+        default: []
   health:
     description: Commands that judge the host after the actions, in this order.
     type: list
@@ -205,6 +215,24 @@ options:
       run:
         description: An id shared by all hosts of one run.
         type: str
+  guard_s:
+    description: Seconds after which the host itself undoes a guarded action that nobody has confirmed.
+    type: int
+    default: 90
+  confirm:
+    description:
+      - Do nothing but stop the timers of guarded actions, all of this host. For a task of its own that comes
+        over a new connection, since one that is open proves nothing.
+      - Fails if a timer has run, so that what it guarded is not in effect any more.
+    type: bool
+    default: false
+  installed:
+    description:
+      - Names of packages that the host lacks and the toolkit is about to install. They are added to the
+        record C(installed) in the state directory, one name a line, which a teardown goes by.
+    type: list
+    elements: str
+    default: []
   keep:
     description: How many committed generations stay, this one included.
     type: int
@@ -324,6 +352,21 @@ recovered:
       description: What did not work with the old files either, and edits by hand that were kept aside.
       type: list
       elements: str
+guarded:
+  description: Names of the actions that the host will undo unless a task with O(confirm) comes in time.
+  type: list
+  elements: str
+  returned: always
+confirmed:
+  description: Names of the timers that were stopped, such as C(lvs-guard-0).
+  type: list
+  elements: str
+  returned: success
+installed:
+  description: The names of O(installed) that the record did not have.
+  type: list
+  elements: str
+  returned: success
 unfinished:
   description: Check mode only. Generations that were interrupted and that a real run settles.
   type: list
@@ -378,6 +421,7 @@ _ACTION = {
     **_COMMAND,
     "on": {"type": "list", "elements": "str", "default": []},
     "force": {"type": "bool", "default": False},
+    "guard": {"type": "list", "elements": "str", "default": []},
 }
 _HEALTH = {
     **_COMMAND,
@@ -398,6 +442,9 @@ ARGUMENT_SPEC = {
     "actions": _list_of(_ACTION),
     "health": _list_of(_HEALTH),
     "generation": {"type": "dict", "options": _STAMP},
+    "guard_s": {"type": "int", "default": 90},
+    "confirm": {"type": "bool", "default": False},
+    "installed": {"type": "list", "elements": "str", "default": []},
     "keep": {"type": "int", "default": 5},
     "state_dir": {"type": "str", "default": "/var/lib/lvs-toolkit"},
     "root": {"type": "str", "default": "/"},

@@ -16,7 +16,7 @@ from typing import Any
 from .model import Command
 
 # The same everywhere: a shell over ssh, sudo and a unit at boot each bring another PATH.
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HEAD, _TAIL = (
     2500,
     1500,
@@ -81,7 +81,7 @@ def run(command: Command, redact: Redactor, stage: str = "") -> Outcome:
     the messages name the files where they will be. Never raises for a command that fails.
     """
     argv = tuple(word.replace("{stage}", stage) for word in command.argv)
-    program = shutil.which(argv[0], path=_PATH)
+    program = shutil.which(argv[0], path=PATH)
     if program is None:
         return Outcome(
             command.name, command.argv, None, "", f"the program {argv[0]!r} is not installed", missing=True
@@ -129,7 +129,7 @@ def _run(program: str, argv: tuple[str, ...], output: int, timeout: float) -> in
         stdout=output,
         stderr=output,
         cwd="/",
-        env={"PATH": _PATH, "LC_ALL": "C", "HOME": "/root"},
+        env={"PATH": PATH, "LC_ALL": "C", "HOME": "/root"},
         start_new_session=True,
     )
     try:

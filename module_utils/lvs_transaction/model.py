@@ -11,6 +11,9 @@ from typing import Any
 
 # A leading 0, since an unquoted 0644 is the number 420 in YAML, and would pass for octal 420.
 _MODE = re.compile(r"0[0-7]{3,4}")
+# Debian policy 5.6.1, and what other systems' names have beside it.
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
+_KINDS = ("prepare", "validate", "actions", "health")
 
 
 class TransactionError(Exception):
@@ -43,7 +46,8 @@ class Command:
 
     ``paths`` are the files whose change triggers it (validate and actions), ``timeout`` and ``delay`` are
     seconds, ``retries`` counts the attempts after the first one (health), ``force`` runs an action although
-    no file changed, ``always`` runs a prepare command in check mode and for forced actions too.
+    no file changed, ``always`` runs a prepare command in check mode and for forced actions too. ``guard``
+    is the argv that undoes an action which may cut the controller off (guard.py).
     """
 
     name: str
@@ -55,10 +59,14 @@ class Command:
     always: bool = False
     retries: int = 0
     delay: float = 1.0
+    guard: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the form kept in the journal, so that recovery can run it; ``from_dict`` reads it back."""
-        return dataclasses.asdict(self)
+        """Return the form kept in the journal, so that recovery can run it; ``from_dict`` reads it back.
+
+        Without the guard: what recovery runs restores what was in effect before.
+        """
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "guard"}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Command:
@@ -86,7 +94,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything that one run was asked to do."""
+    """Everything that one run was asked to do.
+
+    ``guard_s`` are the seconds after which the host undoes a guarded action, ``installed`` the packages that
+    the toolkit installs itself, ``confirm`` asks for nothing but to stop the timers of guarded actions.
+    """
 
     files: tuple[ManagedFile, ...]
     prepare: tuple[Command, ...]
@@ -97,6 +109,14 @@ class Request:
     keep: int
     layout: Layout
     check: bool = False
+    guard_s: int = 90
+    installed: tuple[str, ...] = ()
+    confirm: bool = False
+
+
+def is_package(name: str) -> bool:
+    """Tell whether this can be a package's name."""
+    return bool(_PACKAGE.fullmatch(name))
 
 
 def parse_request(params: Mapping[str, Any], check: bool) -> Request:
@@ -110,17 +130,32 @@ def parse_request(params: Mapping[str, Any], check: bool) -> Request:
         _check_path(name, params[name], problems)
     if params["keep"] < 1:
         problems.append(f"keep: {params['keep']} generations cannot be kept; give 1 or more")
+    if params["guard_s"] < 1:
+        problems.append(f"guard_s: {params['guard_s']} s; give the controller 1 or more to come back")
+    problems.extend(
+        f"installed: {name!r} is no package's name" for name in params["installed"] if not is_package(name)
+    )
+    asked = [name for name in ("files", *_KINDS, "installed") if params[name]]
+    if params["confirm"] and asked:
+        problems.append(f"confirm: it stands alone; leave out {', '.join(asked)}")
     files = tuple(_parse_file(f"files[{i}]", raw, layout, problems) for i, raw in enumerate(params["files"]))
     _check_relations(files, problems)
     known = {file.path for file in files}
-    commands = {
-        kind: _parse_commands(kind, params[kind], known, problems)
-        for kind in ("prepare", "validate", "actions", "health")
-    }
+    commands = {kind: _parse_commands(kind, params[kind], known, problems) for kind in _KINDS}
     if problems:
         raise TransactionError("config_set cannot use its arguments: " + "; ".join(problems))
     stamp = {key: str(value) for key, value in (params["generation"] or {}).items() if value is not None}
-    return Request(files=files, stamp=stamp, keep=params["keep"], layout=layout, check=check, **commands)
+    return Request(
+        files=files,
+        stamp=stamp,
+        keep=params["keep"],
+        layout=layout,
+        check=check,
+        guard_s=params["guard_s"],
+        installed=tuple(params["installed"]),
+        confirm=params["confirm"],
+        **commands,
+    )
 
 
 def _check_path(where: str, path: str, problems: list[str]) -> None:
@@ -182,13 +217,19 @@ def _parse_commands(
             always=raw.get("when") == "always",
             retries=raw.get("retries", 0),
             delay=raw.get("delay", 0.0),
+            guard=tuple(raw.get("guard") or ()),
         )
         if not command.name:
             problems.append(f"{where}.name: empty; messages name the command by it")
         if not command.argv or not command.argv[0]:
             problems.append(f"{where}.argv: empty; give the program and its arguments as a list")
-        if any("\0" in word for word in command.argv):
-            problems.append(f"{where}.argv: has a NUL character")
+        if command.guard and not command.guard[0]:
+            problems.append(
+                f"{where}.guard: its first word is empty; give the program that undoes the action"
+            )
+        for key, words in (("argv", command.argv), ("guard", command.guard)):
+            if any("\0" in word for word in words):
+                problems.append(f"{where}.{key}: has a NUL character")
         if command.timeout <= 0:
             problems.append(f"{where}.timeout: {command.timeout:g} s; give more than 0")
         if command.retries < 0 or command.delay < 0:

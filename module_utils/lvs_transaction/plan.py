@@ -36,6 +36,9 @@ class Result:
     generation: str | None = None
     recovered: list[dict[str, Any]] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
+    installed: list[str] = field(default_factory=list)
+    guarded: list[str] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
 

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from . import swap
+from . import guard, installed, swap
 from .command import Redactor, run_with_retries
+from .guard import Guards
 from .journal import COMMITTED, CONFIRMED, Generation, Journal, Store, draft
 from .live import compare
 from .lock import Lock
@@ -20,19 +21,25 @@ def apply(request: Request) -> Result:
     """Make the host's files what the request says, all or none, and run what follows from it.
 
     In check mode nothing but a temporary directory is written. Raises TransactionError, whose ``details``
-    are ``changed``, ``recovered``, ``warnings``, ``rolled_back`` and, where a command failed, ``failure``.
+    are ``changed``, ``recovered``, ``warnings``, ``rolled_back``, ``guarded`` and, where a command failed,
+    ``failure``.
     """
     result = Result()
     try:
         with Lock(request.layout) as lock:
-            _apply(request, lock, result)
+            if request.confirm:
+                lock.take(create=False)  # not the timers of another run that is under way
+                result.confirmed = [] if request.check else guard.confirm(request.layout)
+            else:
+                _apply(request, lock, result)
     except (OSError, TransactionError) as exc:
         text = f"nothing was touched: {explain(exc)}" if isinstance(exc, OSError) else str(exc)
         details = {
-            "changed": bool(result.recovered),
+            "changed": bool(result.recovered or (result.installed and not request.check)),
             "recovered": result.recovered,
             "warnings": result.warnings,
             "rolled_back": False,
+            "guarded": result.guarded,
             **(exc.details if isinstance(exc, TransactionError) else {}),
         }
         raise TransactionError(text, **details) from exc
@@ -49,7 +56,9 @@ def _apply(request: Request, lock: Lock, result: Result) -> None:
     elif plan.needed and not lock.held:
         lock.take(create=True)
         plan = _observe(request, store, lock, result)  # another first run may have come in between
+    _record_installed(request, lock, result)
     if plan.needed:
+        guard.check(plan.actions)
         redact = redactor(request, plan)
         plan.describe(result)
         if request.check:
@@ -86,16 +95,29 @@ def _observe(request: Request, store: Store, lock: Lock, result: Result) -> Plan
     return Plan(changes, actions)
 
 
+def _record_installed(request: Request, lock: Lock, result: Result) -> None:
+    """Record what the toolkit installs itself; whatever becomes of the files, it stays true."""
+    if not request.installed:
+        return  # a damaged record is teardown's matter, and stops no deployment
+    result.installed = sorted(set(request.installed) - installed.recorded(request.layout))
+    if result.installed:
+        result.changed = True
+        if not request.check:
+            lock.take(create=True)
+            installed.record(request.layout, result.installed)
+
+
 def _execute(request: Request, store: Store, plan: Plan, redact: Redactor, result: Result) -> None:
     prepare = [command for command in request.prepare if command.always or plan.changes]
+    guards = Guards(request, redact, result.guarded)
     if plan.changes:
         generation = _stage(request, store, plan, prepare, redact)
-        _replace(request, store, plan, generation, redact)
+        _replace(request, store, plan, generation, redact, guards)
         _finish(request, store, generation, result)
         return
     try:
         run_all("prepare", prepare, redact)
-        _act(request, plan, redact)
+        _act(request, plan, redact, guards)
     except CommandError as exc:
         details = {**exc.details, "changed": True}
         raise TransactionError(f"{exc}\nNo file had changed: nothing to roll back", **details) from exc
@@ -122,7 +144,9 @@ def _stage(
     return generation
 
 
-def _replace(request: Request, store: Store, plan: Plan, generation: Generation, redact: Redactor) -> None:
+def _replace(
+    request: Request, store: Store, plan: Plan, generation: Generation, redact: Redactor, guards: Guards
+) -> None:
     """Swap the files, act and prove; undo all of it if anything fails."""
     journal = draft(request, plan.changes, plan.concerned(request.actions))
     swapping = False
@@ -131,17 +155,21 @@ def _replace(request: Request, store: Store, plan: Plan, generation: Generation,
         swap.place(request.layout, generation, journal, plan.changes)
         swapping = True
         swap.swap(request.layout, generation, journal)
-        _act(request, plan, redact)
+        _act(request, plan, redact, guards)
         generation.mark(CONFIRMED)
     except Exception as exc:
         text = explain(exc) if isinstance(exc, OSError) else str(exc) or repr(exc)
         details = dict(exc.details) if isinstance(exc, TransactionError) else {}
         ending = _undo(request, store, generation, journal, redact, details, swapping)
+        if details.get("rolled_back"):
+            ending += guards.disarm()
         raise TransactionError(f"{text}\n{ending}", **details) from exc
 
 
-def _act(request: Request, plan: Plan, redact: Redactor) -> None:
-    run_all("action", plan.actions, redact)
+def _act(request: Request, plan: Plan, redact: Redactor, guards: Guards) -> None:
+    for action in plan.actions:
+        guards.arm(action)
+        run_all("action", [action], redact)
     for check in request.health:
         outcome = run_with_retries(check, redact)
         if outcome.problem:

@@ -33,7 +33,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "prepare": {"ok": [0], "timeout": 60.0, "when": "changed"},
     "validate": {"ok": [0], "timeout": 60.0},
-    "actions": {"ok": [0], "timeout": 60.0, "on": [], "force": False},
+    "actions": {"ok": [0], "timeout": 60.0, "on": [], "force": False, "guard": []},
     "health": {"ok": [0], "timeout": 60.0, "retries": 0, "delay": 0.0},
 }
 
@@ -77,6 +77,7 @@ class Host:
     def params(self, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - any argument
         """The module's parameters as its argument_spec would fill them in."""
         params: dict[str, Any] = {"generation": {"operator": "ada", "commit": "c0ffee"}, "keep": 5}
+        params |= {"guard_s": 90, "confirm": False, "installed": []}
         params |= {"state_dir": STATE, "root": str(self.root), **given}
         for kind, defaults in _DEFAULTS.items():
             params[kind] = [{**defaults, **item} for item in given.get(kind, [])]

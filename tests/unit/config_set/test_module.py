@@ -65,6 +65,9 @@ def test_a_change_then_none(host: Host) -> None:
         "generation": "000001",
         "recovered": [],
         "unfinished": [],
+        "installed": [],
+        "guarded": [],
+        "confirmed": [],
     }
     assert not answer.pop("invocation", None)  # see the test of secrets
     assert answer == {"changed": True, "files": {_CONF: "changed"}, "actions": ["reload"], **unchanged}

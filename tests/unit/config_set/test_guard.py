@@ -1,0 +1,232 @@
+"""Guarded actions: the timer first, the action second, and nobody but the controller stops the timer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from module_utils.lvs_transaction import command
+from module_utils.lvs_transaction.model import TransactionError
+
+from .host import NEW_FILES, Host
+
+_CONF = "/etc/keepalived/keepalived.conf"
+_GUARDS = "/run/lvs-toolkit/guards"
+_TOLD = 'echo "$(basename $0) $*" >>{log}\n'
+
+
+@pytest.fixture
+def timers(host: Host, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Programs of systemd's that only write down what they are asked; where they are."""
+    folder = host.base / "bin"
+    folder.mkdir()
+    for name in ("systemd-run", "systemctl"):
+        _program(folder / name, _TOLD.format(log=host.log))
+    monkeypatch.setattr(command, "PATH", f"{folder}:{command.PATH}")
+    return folder
+
+
+def _program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}")
+    path.chmod(0o755)
+
+
+def _load(host: Host, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any option
+    """An action that could cut the controller off, and what undoes it."""
+    guard = ["sh", "-c", f'echo "undone $0" >>{host.log}', "$HOME %n ${PATH}"]
+    return host.sh("load filter", "echo load >>$1", guard=guard, **more)
+
+
+def _fire(host: Host, unit: str) -> str:
+    """Do what the timer does; what it says to the journal."""
+    argv = ["sh", str(host.path(f"{_GUARDS}/{unit}"))]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.usefixtures("timers")
+@pytest.mark.parametrize("trigger", [{"on": [_CONF]}, {"force": True}], ids=["file", "drift"])
+def test_the_timer_is_armed_before_the_action_and_an_older_one_is_replaced(
+    host: Host, trigger: dict[str, Any]
+) -> None:
+    plain = host.sh("plain", "echo plain >>$1", force=True)
+    files = NEW_FILES if "on" in trigger else []
+    result = host.apply(files=files, actions=[plain, _load(host, **trigger)], guard_s=45)
+    script = f"{host.root}{_GUARDS}/lvs-guard-0"
+    assert host.actions() == [
+        "plain",
+        "systemctl stop lvs-guard-0.*",
+        "systemd-run --quiet --collect --unit=lvs-guard-0 "
+        "--description=Undo what no controller has confirmed: load filter "
+        f"--on-active=45 --timer-property=AccuracySec=1s sh {script}",
+        "load",
+    ]
+    assert result.guarded == ["load filter"]
+
+
+@pytest.mark.usefixtures("timers")
+def test_the_name_of_a_timer_does_not_hang_on_what_else_runs(host: Host) -> None:
+    """A later run replaces the timer of the same action, whichever others have something to do."""
+    actions = [host.sh("a", "true"), _load(host), host.sh("b", "true"), {**_load(host), "name": "routes"}]
+    host.apply(actions=[*actions[:3], {**actions[3], "force": True}])
+    assert sorted(path.name for path in host.path(_GUARDS).iterdir()) == ["lvs-guard-1"]
+
+
+@pytest.mark.usefixtures("timers")
+def test_an_action_without_a_guard_asks_systemd_nothing(host: Host) -> None:
+    result = host.apply(files=NEW_FILES, actions=[host.sh("plain", "echo plain >>$1", on=[_CONF])])
+    assert (result.guarded, host.actions()) == ([], ["plain"])
+    assert not host.path("/run").exists()
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_timer_that_runs_undoes_and_says_so(host: Host) -> None:
+    host.apply(actions=[_load(host, force=True)], guard_s=30)
+    assert _fire(host, "lvs-guard-0") == (
+        "no controller has confirmed 'load filter' within 30 s: it is undone\n"
+    )
+    assert host.actions()[-1] == "undone $HOME %n ${PATH}"  # word by word, as it was given
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_confirmation_stops_every_timer_before_it_looks(host: Host) -> None:
+    host.apply(actions=[_load(host, force=True)])
+    seen = len(host.actions())
+    result = host.apply(confirm=True)
+    assert (result.changed, result.confirmed) == (False, ["lvs-guard-0"])
+    assert host.actions()[seen:] == [
+        "systemctl stop lvs-guard-*.timer",
+        "systemctl stop lvs-guard-*.service",
+    ]
+    assert list(host.path(_GUARDS).iterdir()) == []
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_confirmation_that_comes_too_late_is_refused_once(host: Host) -> None:
+    host.apply(actions=[_load(host, force=True)])
+    _fire(host, "lvs-guard-0")
+    with pytest.raises(TransactionError, match=r"the host itself undid 'load filter'.*finds it as drift"):
+        host.apply(confirm=True)
+    assert host.apply(confirm=True).confirmed == []
+
+
+@pytest.mark.usefixtures("timers")
+def test_what_fired_in_an_earlier_run_does_not_spoil_this_one(host: Host) -> None:
+    """The controller died; the next run heals the drift, under whatever name its timer has."""
+    routes = {**_load(host), "name": "routes"}
+    host.apply(actions=[_load(host), {**routes, "force": True}])
+    _fire(host, "lvs-guard-1")
+    host.apply(actions=[_load(host, force=True), routes])
+    assert host.apply(confirm=True).confirmed == ["lvs-guard-0", "lvs-guard-1"]
+
+
+def test_a_confirmation_where_nothing_is_armed_asks_nobody(host: Host) -> None:
+    before = host.tree(state=True)
+    assert host.apply(confirm=True).confirmed == []
+    assert host.tree(state=True) == before
+
+
+def test_a_timer_that_cannot_be_stopped_is_told(host: Host, timers: Path) -> None:
+    host.apply(actions=[_load(host, force=True)])
+    _program(timers / "systemctl", "echo no bus; exit 1\n")
+    with pytest.raises(
+        TransactionError, match=r"(?s)could not be stopped.*no bus\nBy hand, at once: systemctl"
+    ):
+        host.apply(confirm=True)
+    assert host.path(f"{_GUARDS}/lvs-guard-0").exists()
+
+
+@pytest.mark.usefixtures("timers")
+def test_check_mode_arms_nothing(host: Host) -> None:
+    before = host.tree(state=True)
+    result = host.apply(check=True, files=NEW_FILES, actions=[_load(host, on=[_CONF])])
+    assert (result.actions, result.guarded, host.actions()) == (["load filter"], [], [])
+    assert host.apply(check=True, confirm=True).confirmed == []
+    assert host.tree(state=True) == before
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_without_systemd_it_is_refused_before_anything_is_touched(
+    host: Host, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    monkeypatch.setattr(command, "PATH", "/nonexistent")
+    before = host.tree()
+    with pytest.raises(TransactionError, match=r"nothing was touched: 'load filter' could.*Install systemd"):
+        host.apply(check=check, files=NEW_FILES, actions=[_load(host, on=[_CONF])])
+    assert (host.tree(), host.generations()) == (before, {})
+
+
+def test_a_timer_that_cannot_be_armed_keeps_the_action_from_running(host: Host, timers: Path) -> None:
+    _program(timers / "systemd-run", "echo no bus; exit 1\n")
+    before = host.tree()
+    with pytest.raises(TransactionError) as caught:
+        host.apply(files=NEW_FILES, actions=[_load(host, on=[_CONF])])
+    assert str(caught.value).startswith(
+        "guard \"timer that undoes 'load filter'\" failed: exit code 1:\nno bus"
+    )
+    assert caught.value.details["failure"]["phase"] == "guard"
+    assert (caught.value.details["rolled_back"], caught.value.details["guarded"]) == (True, [])
+    assert {name: what for name, what in host.tree().items() if not name.startswith("/run")} == before
+    # The rollback loads the old file, which was in effect before: that needs no guard.
+    assert host.actions() == ["systemctl stop lvs-guard-0.*", "load"]
+
+
+def test_a_place_that_cannot_be_written_keeps_the_action_from_running(host: Host, timers: Path) -> None:
+    host.write("/run", "in the way")
+    with pytest.raises(
+        TransactionError, match=r"(?s)^guard .* failed: it cannot be written: .*No file had changed"
+    ):
+        host.apply(actions=[_load(host, force=True)])
+    assert timers.exists()
+    assert host.actions() == []
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_rollback_disarms(host: Host) -> None:
+    broken = host.sh("h", f"grep -q old $0{_CONF}")
+    with pytest.raises(TransactionError, match="The host was rolled back to the files") as caught:
+        host.apply(files=NEW_FILES, actions=[_load(host, on=[_CONF])], health=[broken])
+    assert caught.value.details["guarded"] == []
+    assert host.actions()[-2:] == ["load", "systemctl stop lvs-guard-0.*"]
+    assert list(host.path(_GUARDS).iterdir()) == []
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_timer_that_ran_before_the_rollback_was_done_is_told(host: Host) -> None:
+    late = host.sh("h", f'sh "$0{_GUARDS}/lvs-guard-0"; exit 1')
+    with pytest.raises(TransactionError, match="Meanwhile the host itself undid 'load filter': run again"):
+        host.apply(files=NEW_FILES, actions=[_load(host, on=[_CONF])], health=[late])
+
+
+def test_a_rollback_that_cannot_disarm_says_what_will_happen(host: Host, timers: Path) -> None:
+    breaks = host.sh("h", f"printf '#!/bin/sh\\nexit 1\\n' >{timers}/systemctl; exit 1")
+    with pytest.raises(
+        TransactionError, match=r"(?s)timers of its actions are still armed.*By hand"
+    ) as caught:
+        host.apply(files=NEW_FILES, actions=[_load(host, on=[_CONF])], health=[breaks])
+    assert caught.value.details["guarded"] == ["load filter"]
+
+
+@pytest.mark.usefixtures("timers")
+def test_where_nothing_is_rolled_back_the_timer_stays_for_the_controller(host: Host) -> None:
+    with pytest.raises(TransactionError, match="nothing to roll back") as caught:
+        host.apply(actions=[_load(host, force=True), host.sh("bad", "exit 1", force=True)])
+    assert caught.value.details["guarded"] == ["load filter"]
+    assert host.apply(confirm=True).confirmed == ["lvs-guard-0"]
+
+
+@pytest.mark.usefixtures("timers")
+def test_the_journal_and_its_recovery_know_of_no_guard(host: Host) -> None:
+    host.apply(files=NEW_FILES, actions=[_load(host, on=[_CONF])])
+    journal = next(host.root.rglob("journal.committed.json"))
+    (action,) = json.loads(journal.read_text())["actions"]
+    assert action["name"] == "load filter"
+    assert "guard" not in action
+    journal.rename(journal.with_name("journal.open.json"))
+    seen = len(host.actions())
+    (settled,) = host.recover()
+    assert settled.actions == ["load filter"]
+    assert host.actions()[seen:] == ["load"]
