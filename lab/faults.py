@@ -1,4 +1,4 @@
-"""Break nodes, and mend them: power, cables, freezes, orderly stops, services.
+"""Break nodes, and mend them: power, cables, freezes, orderly stops, bad lines, services.
 
 Killing a container is no power loss: the kernel keeps its addresses and goes on forwarding until the
 namespace is gone. So power loss takes the links down first. A freeze silences the node's bridge ports and
@@ -83,6 +83,34 @@ class Faults:
         known = self._lab.known(node)
         self._act(node, "thaw", node, str(known.slot), *known.interfaces.values())
 
+    def drop(self, node: str, what: str) -> None:
+        """Drop what the node sends and gets of one kind, on one network or all; everything else flows.
+
+        Args:
+            node: its name.
+            what: `vrrp`, `icmp`, an IP protocol's number, or `tcp/PORT` or `udp/PORT` (destination port);
+                then `@NETWORK` for one network only. `vrrp@front` cuts a heartbeat line while data flows.
+
+        """
+        kind, _, network = what.partition("@")
+        self._impair(node, "drop", _flower(kind), network)
+
+    def delay(self, node: str, what: str) -> None:
+        """Let whatever comes to the node be late: MILLISECONDS[@NETWORK]. Takes the place of a loss there."""
+        text, _, network = what.partition("@")
+        # The default limit of 1000 frames (tc-netem(8)) would lose some of a fast transfer.
+        self._impair(node, "netem", f"delay {_number(text, 60000)}ms limit 100000", network)
+
+    def loss(self, node: str, what: str) -> None:
+        """Lose a part of what comes to the node: PERCENT[@NETWORK]. Takes the place of a delay there."""
+        text, _, network = what.partition("@")
+        self._impair(node, "netem", f"loss {_number(text, 100)}%", network)
+
+    def undrop(self, node: str) -> None:
+        """End every drop, delay and loss of the node."""
+        known = self._lab.known(node)
+        self._act(node, "relieve", str(known.slot), *known.interfaces.values())
+
     def service_stop(self, node: str, unit: str) -> Result:
         """Stop a systemd unit on the node."""
         return self._lab.run(node, f"systemctl stop -- {shlex.quote(unit)}", timeout=120, check=True)
@@ -92,13 +120,21 @@ class Faults:
         return self._lab.run(node, f"systemctl start -- {shlex.quote(unit)}", timeout=120, check=True)
 
     def _link(self, node: str, network: str, state: str) -> None:
+        chosen = self._interfaces(node, network)
+        self._act(node, "link", state, str(self._lab.known(node).slot), *chosen)
+
+    def _impair(self, node: str, kind: str, words: str, network: str) -> None:
+        chosen = self._interfaces(node, network)
+        self._act(node, "impair", str(self._lab.known(node).slot), kind, words, *chosen)
+
+    def _interfaces(self, node: str, network: str) -> list[str]:
+        """Return the node's interface on `network`, or all when it is empty."""
         known = self._lab.known(node)
         if network and network not in known.interfaces:
             raise LabError(
                 f"{node} is on no network called {network!r}", f"Known ones: {', '.join(known.interfaces)}."
             )
-        chosen = [known.interfaces[network]] if network else list(known.interfaces.values())
-        self._act(node, "link", state, str(known.slot), *chosen)
+        return [known.interfaces[network]] if network else list(known.interfaces.values())
 
     def _act(self, node: str, verb: str, *arguments: str, timeout: float = 180.0) -> None:
         """Run a verb on the podman host, and show what it says, such as `off already`."""
@@ -128,6 +164,25 @@ class Faults:
         method(node, argument) if argument else method(node)
 
 
+def _flower(kind: str) -> str:
+    """Return tc-flower(8)'s words for a kind of packets; it reads protocol numbers as hexadecimal ones."""
+    protocol, slash, port = kind.partition("/")
+    if slash and protocol in ("tcp", "udp") and port.isdigit() and 0 < int(port) < 65536:
+        return f"ip_proto {protocol} dst_port {port}"
+    number = {"vrrp": "112", "icmp": "1"}.get(kind, kind)
+    if not number.isdigit() or int(number) > 255:
+        raise LabError(
+            f"{kind!r} is nothing that can be dropped", "Say vrrp, icmp, 0 to 255, tcp/PORT or udp/PORT."
+        )
+    return f"ip_proto {int(number):#04x}"
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isdigit() or not 0 < int(text) <= most:
+        raise LabError(f"{text!r} is not a whole number from 1 to {most}")
+    return int(text)
+
+
 def _verb(name: str, argument: str = "") -> Verb:
     text = inspect.getdoc(getattr(Faults, name.replace("-", "_"))) or ""
     return Verb(name, argument, text.splitlines()[0])
@@ -142,6 +197,10 @@ VERBS = (
     _verb("thaw"),
     _verb("stop"),
     _verb("start"),
+    _verb("drop", "PROTOCOL[@NETWORK]"),
+    _verb("delay", "MILLISECONDS[@NETWORK]"),
+    _verb("loss", "PERCENT[@NETWORK]"),
+    _verb("undrop"),
     _verb("service-stop", "UNIT"),
     _verb("service-start", "UNIT"),
 )

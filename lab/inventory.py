@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab import nodevars
 from lab.errors import LabError
+from lab.nodevars import Address, Settings, Subnet
 from lab.recipes import SUITES
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 # The bridge is called lvslab-NAME, and IFNAMSIZ allows 15 characters (linux/if.h).
@@ -53,6 +52,12 @@ class Attachment:
     network: Network
     addresses: tuple[Address, ...]
 
+    @property
+    def cidrs(self) -> list[str]:
+        """The addresses, each with the length of its subnet's prefix, as in `ip address add`."""
+        lengths = {subnet.version: subnet.prefixlen for subnet in self.network.subnets}
+        return [f"{address}/{lengths[address.version]}" for address in self.addresses]
+
     def mac(self, node: str) -> str:
         """Return the node's hardware address there: always the same, as a machine's is, for ARP caches."""
         digest = hashlib.sha256(f"{node} {self.network.name}".encode()).digest()
@@ -68,14 +73,14 @@ class Node:
         name: of the inventory, and its host name.
         debian: 12 or 13.
         attachments: in the order of `lab_networks`.
-        backend_port: of the test web server, or None.
+        settings: what else its `lab_*` variables say.
 
     """
 
     name: str
     debian: int
     attachments: tuple[Attachment, ...]
-    backend_port: int | None = None
+    settings: Settings
 
     @property
     def image(self) -> str:
@@ -241,21 +246,20 @@ def _node(
         there.append(address)
     if not places:
         problems.append(f"{name}: no address on any network")
+    attachments = tuple(
+        Attachment(network, tuple(places[network.name])) for network in networks if network.name in places
+    )
+    # Only where the host has an address of that family can it reach a neighbour.
+    reach = {
+        subnet: place.network.interface
+        for place in attachments
+        for subnet in place.network.subnets
+        if any(address in subnet for address in place.addresses)
+    }
+    own = {address for place in attachments for address in place.addresses}
     return Node(
         name,
         debian if isinstance(debian, int) else 13,
-        tuple(
-            Attachment(network, tuple(places[network.name])) for network in networks if network.name in places
-        ),
-        _backend(name, variables.get("lab_backend"), problems),
+        attachments,
+        nodevars.settings(name, variables, reach, own, problems),
     )
-
-
-def _backend(name: str, value: object, problems: list[str]) -> int | None:
-    if value is None:
-        return None
-    port = value.get("port") if isinstance(value, dict) else None
-    if not isinstance(port, int) or not 0 < port < 65536:
-        problems.append(f"{name}: lab_backend wants {{port: 1…65535}}")
-        return None
-    return port

@@ -19,7 +19,9 @@ from lab.home import PROJECT, Home, write_atomically
 from lab.images import Images
 from lab.inventory import Node, Topology
 from lab.keys import Keys
-from lab.nodes import Nodes, make_plan
+from lab.managers import DIRECTORY
+from lab.node_plan import make_plan
+from lab.nodes import Nodes
 from lab.parallel import all_together, together
 from lab.progress import say, step
 from lab.runner import Result, SshRunner
@@ -125,14 +127,16 @@ class Lab:
             built = self.host.ensure(images, topology.images)
             nodes = self.nodes()
             nodes.mount_images({name: self.host.source(image) for name, image in built.items()})
-            digests = nodes.digests(topology, {name: image.digest for name, image in built.items()})
+            image_digests = {name: image.digest for name, image in built.items()}
+            snapshots = nodes.prepare(topology, image_digests)
+            digests = nodes.digests(topology, image_digests)
             found = nodes.look()
             plan = make_plan(topology, digests, found, fresh=fresh)
             if plan.remove or plan.remove_networks:
                 with step(f"removing {', '.join(plan.remove) or 'networks'}"):
                     nodes.remove(plan.remove, plan.remove_networks)
             nodes.make_networks(topology, set(found.networks) - set(plan.remove_networks))
-            nodes.lay_out(topology, plan.create, plan.keep)
+            nodes.lay_out(topology, plan.create, plan.keep, snapshots)
             self._remember(topology, plan.slots)
             self.write_ssh_config()
             self._runners.clear()
@@ -236,6 +240,23 @@ class Lab:
         if check and result.code != 0:
             raise CommandError(f"{text} on {node}", result.code, result.stderr or result.stdout)
         return result
+
+    def adopt_network_manager(self, node: str) -> None:
+        """Hand the node's interfaces to its `lab_network_manager`, for good: installed, started, and checked.
+
+        The interfaces are bare for a moment; what else holds addresses on them (keepalived) should come
+        later. Where the manager has them already, nothing happens.
+
+        Raises:
+            CommandError: the manager does not manage them; it has the manager's own words.
+            LabError: the node has no such manager.
+
+        """
+        if self.run(node, ["test", "-e", f"/{DIRECTORY}/adopt"]).code != 0:
+            raise LabError(
+                f"{node} has no network manager", "Set lab_network_manager for it, and run: python -m lab up"
+            )
+        self.run(node, ["sh", f"/{DIRECTORY}/adopt"], timeout=600, check=True)
 
     def runner(self, node: str) -> SshRunner:
         """Return the connection to a node; it opens at the first command, and threads may share it."""

@@ -1,143 +1,26 @@
-"""The nodes on the podman host: what there is, what the inventory wants, and the way there."""
+"""The nodes on the podman host: looked at, made, booted, removed."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from lab.archive import File, tar
-from lab.errors import CommandError, LabError, NodeOffError
-from lab.guest import SLOTS
+from lab.errors import CommandError, NodeOffError
 from lab.home import FILES
 from lab.inventory import Network, Node, Topology
 from lab.keys import Keys
+from lab.node_files import node_files
+from lab.node_plan import PREPARED, Found, Inventory, network_digest, node_digest, snapshot_name
 from lab.parallel import all_together
-from lab.recipes import shipped
+from lab.progress import step
 from lab.runner import Result, Runner
-
-FORMAT = 3
-"""Raised when nodes made by an older lab have to be made anew."""
 
 RUN = "/run/lvs-lab"
 
 NODE_IS_OFF = 3
 """Exit code of files/node.sh."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A node that podman knows.
-
-    Attributes:
-        name: of the node.
-        state: podman's word: running, paused, exited, created …
-        slot: which management port it has; -1 when unknown.
-        digest: of the definition it was made from.
-
-    """
-
-    name: str
-    state: str
-    slot: int
-    digest: str
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """What is on the podman host: nodes, and networks with the digests of their definitions."""
-
-    nodes: dict[str, Found] = field(default_factory=dict)
-    networks: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What has to be done to get from what is there to what is wanted.
-
-    Attributes:
-        remove: nodes.
-        remove_networks: bridges whose definition changed or that nobody wants.
-        create: nodes, each with its slot.
-        start: nodes that are there but not running.
-        keep: nodes that are right as they are.
-
-    """
-
-    remove: tuple[str, ...]
-    remove_networks: tuple[str, ...]
-    create: dict[str, int]
-    start: dict[str, int]
-    keep: dict[str, int]
-
-    @property
-    def slots(self) -> dict[str, int]:
-        """Every wanted node's slot."""
-        return {**self.create, **self.start, **self.keep}
-
-
-def network_digest(network: Network) -> str:
-    """Return a digest of all that a podman network is made from."""
-    return _digest([FORMAT, network.name, network.interface, [str(subnet) for subnet in network.subnets]])
-
-
-def node_digest(node: Node, image: str, host_key: bytes) -> str:
-    """Return a digest of all that a node is made from.
-
-    Args:
-        node: its definition.
-        image: digest of its root file system.
-        host_key: its public host key.
-
-    """
-    places = [
-        [network_digest(place.network), place.mac(node.name), [str(address) for address in place.addresses]]
-        for place in node.attachments
-    ]
-    return _digest([FORMAT, node.name, image, places, node.backend_port, host_key.decode("ascii")])
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
-
-
-def make_plan(topology: Topology, digests: Mapping[str, str], found: Inventory, *, fresh: bool) -> Plan:
-    """Compare what is wanted with what is there.
-
-    Args:
-        topology: what the inventory wants.
-        digests: node → digest of its definition.
-        found: what is on the podman host.
-        fresh: make every node anew.
-
-    Raises:
-        LabError: more nodes than slots.
-
-    """
-    if len(topology.nodes) > SLOTS:
-        raise LabError(f"the inventory has {len(topology.nodes)} nodes, the lab has room for {SLOTS}")
-    networks = {network.bridge: network_digest(network) for network in topology.networks}
-    wanted = {node.name for node in topology.nodes}
-    good = {
-        name: node
-        for name, node in found.nodes.items()
-        if name in wanted
-        and not fresh
-        and node.digest == digests[name]
-        and 0 <= node.slot < SLOTS
-        # Made, but never started: an interrupted creation.
-        and node.state in ("running", "paused", "exited", "stopped")
-    }
-    free = iter(sorted(set(range(SLOTS)) - {node.slot for node in good.values()}))
-    return Plan(
-        remove=tuple(sorted(set(found.nodes) - set(good))),
-        remove_networks=tuple(sorted(n for n, digest in found.networks.items() if networks.get(n) != digest)),
-        create={node.name: next(free) for node in topology.nodes if node.name not in good},
-        start={name: node.slot for name, node in good.items() if node.state not in ("running", "paused")},
-        keep={name: node.slot for name, node in good.items() if node.state in ("running", "paused")},
-    )
 
 
 def network_arguments(network: Network, *, routed: bool) -> list[str]:
@@ -181,27 +64,6 @@ def run_command(node: Node, slot: int, digest: str, root: str) -> list[str]:
         options += [f"{'ip' if address.version == 4 else 'ip6'}={address}" for address in place.addresses]
         argv += ["--network", f"{place.network.bridge}:{','.join(options)}"]
     return [*argv, "--rootfs", root, "/sbin/init"]
-
-
-def node_files(node: Node, hosts: str, host_key: tuple[bytes, bytes]) -> dict[str, File]:
-    """Return what a node has that its image has not."""
-    private, public = host_key
-    # The same identity at every boot; without one systemd takes each boot for a new machine's first.
-    machine_id = hashlib.sha256(b"lvs-lab " + public + node.name.encode()).hexdigest()[:32]
-    files = {
-        "etc/hostname": File(f"{node.name}\n".encode()),
-        "etc/hosts": File(hosts.encode()),
-        "etc/machine-id": File(f"{machine_id}\n".encode(), 0o444),
-        "etc/ssh/ssh_host_ed25519_key": File(private, 0o600),
-        "etc/ssh/ssh_host_ed25519_key.pub": File(public),
-    }
-    if node.backend_port is not None:
-        unit = shipped("lab-backend.service").content.replace(b"@PORT@", str(node.backend_port).encode())
-        files["etc/systemd/system/lab-backend.service"] = File(unit)
-        files["etc/systemd/system/multi-user.target.wants/lab-backend.service"] = File(
-            link="/etc/systemd/system/lab-backend.service"
-        )
-    return files
 
 
 class Nodes:
@@ -269,9 +131,39 @@ class Nodes:
     def digests(self, topology: Topology, images: Mapping[str, str]) -> dict[str, str]:
         """Return the digest of every node's definition; `images` has the digests of the root file systems."""
         return {
-            node.name: node_digest(node, images[node.image], self._keys.host(node.name)[1])
+            node.name: node_digest(
+                node,
+                f"{images[node.image]} {snapshot_name(node, images)}",
+                self._keys.host(node.name)[1],
+            )
             for node in topology.nodes
         }
+
+    def prepare(self, topology: Topology, images: Mapping[str, str]) -> dict[str, str]:
+        """Have the snapshots that the nodes want: for each release its image with PREPARED installed.
+
+        Args:
+            topology: what the inventory wants.
+            images: root file system → digest.
+
+        Returns:
+            Node → its snapshot, only for nodes that have one.
+
+        Raises:
+            LabError: apt could not install them.
+
+        """
+        wanted = {node.name: snapshot_name(node, images) for node in topology.nodes}
+        releases = {wanted[node.name]: node.image for node in topology.nodes if wanted[node.name]}
+        if releases:
+            with step(f"root file systems with {', '.join(PREPARED)}"):
+                all_together(
+                    {
+                        name: partial(self.act, "prepare", name, image, *PREPARED, timeout=900)
+                        for name, image in releases.items()
+                    }
+                )
+        return {node: name for node, name in wanted.items() if name}
 
     def mount_images(self, sources: Mapping[str, tuple[str, str]]) -> dict[str, str]:
         """Mount the root file systems; `sources` has for each what to mount and with which options.
@@ -297,8 +189,18 @@ class Nodes:
                 arguments = network_arguments(network, routed=number == 0)
                 self._runner.run(["podman", "network", "create", *arguments, network.bridge])
 
-    def lay_out(self, topology: Topology, create: Iterable[str], keep: Iterable[str]) -> None:
-        """Put the files of new nodes in place, and tell the others about a changed /etc/hosts."""
+    def lay_out(
+        self, topology: Topology, create: Iterable[str], keep: Iterable[str], snapshots: Mapping[str, str]
+    ) -> None:
+        """Put the files of new nodes in place, and tell the others about a changed /etc/hosts.
+
+        Args:
+            topology: what the inventory wants.
+            create: nodes to be made.
+            keep: nodes that are there and run.
+            snapshots: as `prepare` returns them.
+
+        """
         hosts = topology.hosts_file()
         create = list(create)
         if create:
@@ -306,6 +208,12 @@ class Nodes:
         archives = [
             tar(node_files(topology.node(name), hosts, self._keys.host(name)), f"nodes/{name}/upper")
             for name in create
+        ]
+        archives += [
+            # Where files/node.sh looks when it mounts the node's root.
+            tar({"snapshot": File(f"{snapshots[name]}\n".encode())}, f"nodes/{name}")
+            for name in create
+            if name in snapshots
         ]
         known = self._runner.run(["cat", f"{self._base}/hosts"], check=False).stdout
         if known != hosts:

@@ -64,6 +64,9 @@ NODE_CACHED = (
     "crmsh",
     "pcs",
     "vsftpd",
+    "ifupdown",
+    "network-manager",
+    "haproxy",
 )
 """What roles and tests may install without a network; one that a release lacks is skipped and noted."""
 
@@ -199,6 +202,5 @@ def node(debian: int, authorized_key: str) -> Recipe:
             "root/.ssh/authorized_keys": File(authorized_key.encode(), 0o600),
             "var/cache/lvs-lab-apt/index.py": shipped("apt-index.py"),
             "var/cache/lvs-lab-apt/lab.sources": shipped("lab.sources"),
-            "usr/local/lib/lvs-lab/lab-backend.py": shipped("lab-backend.py"),
         },
     )

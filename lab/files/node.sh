@@ -59,14 +59,30 @@ find_cgroup() {
 
 # Mount the overlay of node $1 from image $2: it stays mounted while the node is off, so its disk keeps its state.
 mount_root() {
-    image=$base/images/$2
+    lower=$base/images/$2
     node=$base/nodes/$1
+    # A prepared node: between image and disk lies what `prepare` has installed.
+    if [ -e "$node/snapshot" ]; then
+        read -r snapshot < "$node/snapshot"
+        lower=$base/snapshots/$snapshot:$lower
+    fi
     if ! mountpoint -q "$node/root"; then
         mkdir -p "$node/upper" "$node/work" "$node/root"
         rm -rf "$node/work/work/incompat"
         # volatile: no flush ever reaches the disk; a node's disk does not outlive its podman host anyway.
-        mount -t overlay -o "lowerdir=$image,upperdir=$node/upper,workdir=$node/work,volatile" "lvs-lab-$1" "$node/root"
+        mount -t overlay -o "lowerdir=$lower,upperdir=$node/upper,workdir=$node/work,volatile" "lvs-lab-$1" "$node/root"
     fi
+}
+
+# Take off the host's ends in $peers whatever `impair` has put there; markers of an interface long gone do no harm.
+relieve() {
+    for peer in $peers; do
+        [ -e "$run/impaired/$peer" ] || continue
+        tc qdisc del dev "$peer" clsact 2>/dev/null || true
+        tc qdisc del dev "$peer" root 2>/dev/null || true
+        rm -f "$run/impaired/$peer"
+        echo "${peer}: passes everything again"
+    done
 }
 
 case $verb in
@@ -75,6 +91,39 @@ mount-image) # NAME SOURCE OPTIONS
         mkdir -p "$base/images/$1"
         mount -t ext4 -o "$3" "$2" "$base/images/$1"
     fi
+    ;;
+prepare) # SNAPSHOT IMAGE PACKAGE…: what apt adds to the image, kept as a layer for nodes to start from
+    snapshot=$base/snapshots/$1
+    work=$base/snapshots/.making-$1
+    image=$base/images/$2
+    shift 2
+    mkdir -p "$base/snapshots"
+    # Held by whatever is started below too: one that was interrupted is waited for.
+    exec 9> "$work.lock"
+    flock 9
+    [ ! -d "$snapshot" ] || exit 0
+    rm -rf "$work"
+    mkdir -p "$work/upper" "$work/work" "$work/root"
+    # In a mount namespace of its own, so that no interrupt leaves a mount behind. No systemd runs in there, and
+    # policy-rc.d forbids init scripts (invoke-rc.d(8)): packages are as after an installation, nothing has run.
+    # shellcheck disable=SC2016  # expanded inside
+    unshare --mount sh -euc '
+        work=$1 root=$1/root image=$2
+        shift 2
+        mount -t overlay -o "lowerdir=$image,upperdir=$work/upper,workdir=$work/work,volatile" lvs-lab-prepare "$root"
+        mount -t proc proc "$root/proc"
+        mount --rbind /dev "$root/dev"
+        printf "#!/bin/sh\nexit 101\n" > "$root/usr/sbin/policy-rc.d"
+        chmod 755 "$root/usr/sbin/policy-rc.d"
+        chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
+            apt-get -qq -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io install "$@" </dev/null
+        rm -f "$root/usr/sbin/policy-rc.d"
+        # As in finish.sh: systemd shall not take the first boot for one after an upgrade.
+        touch "$root/etc/.updated" "$root/var/.updated"
+    ' sh "$work" "$image" "$@" > "$work/log" 2>&1 || { tail -n 5 "$work/log" >&2; exit 6; }
+    rm -rf "$work/upper/run" "$work/upper/tmp" "$work/upper/dev" "$work/upper/proc" "$work/upper/var/log"
+    mv "$work/upper" "$snapshot"
+    rm -rf "$work"
     ;;
 create) # NAME IMAGE SLOT COMMAND…: start the node for the first time
     mount_root "$1" "$2"
@@ -117,6 +166,7 @@ mend) # NAME SLOT INTERFACE…: end whatever fault a running node suffers from
     for peer in $peers; do
         if ! [ "$(cat "/sys/class/net/$peer/brport/state")" = 3 ]; then echo "${peer}: in again"; fi
     done
+    relieve
     for peer in $peers; do echo "link set dev $peer up"; done | ip -batch -
     for peer in $peers; do echo "link set dev $peer state 3"; done | bridge -batch -
     ;;
@@ -139,6 +189,35 @@ link) # up|down SLOT INTERFACE…
     need_pid "$slot"
     ends "$@"
     for peer in $peers; do echo "link set dev $peer $state"; done | ip -batch -
+    ;;
+impair) # SLOT drop|netem WORDS INTERFACE…: drop frames that match WORDS (tc-flower(8)) both ways, or do netem WORDS
+    slot=$1
+    kind=$2
+    words=$3
+    shift 3
+    need_pid "$slot"
+    ends "$@"
+    mkdir -p "$run/impaired"
+    for peer in $peers; do
+        : > "$run/impaired/$peer"
+        if [ "$kind" = netem ]; then
+            echo "qdisc replace dev $peer root netem $words"
+        else
+            echo "qdisc replace dev $peer clsact"
+            for side in ingress egress; do
+                for family in ip ipv6; do
+                    echo "filter add dev $peer $side protocol $family flower $words action drop"
+                done
+            done
+        fi
+    done | tc -batch -
+    ;;
+relieve) # SLOT INTERFACE…
+    slot=$1
+    shift
+    need_pid "$slot"
+    ends "$@"
+    relieve
     ;;
 freeze) # NAME SLOT INTERFACE…
     name=$1

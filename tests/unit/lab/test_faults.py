@@ -45,6 +45,12 @@ def lab(tmp_path: Path, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> 
         ("cable-in", "front", [["link", "up", "4", "eth0"]]),
         ("freeze", "", [["freeze", "lb1", "4", "eth0", "eth1"]]),
         ("thaw", "", [["thaw", "lb1", "4", "eth0", "eth1"]]),
+        ("drop", "vrrp@front", [["impair", "4", "drop", "ip_proto 0x70", "eth0"]]),
+        ("drop", "89", [["impair", "4", "drop", "ip_proto 0x59", "eth0", "eth1"]]),
+        ("drop", "udp/694@sync", [["impair", "4", "drop", "ip_proto udp dst_port 694", "eth1"]]),
+        ("delay", "50@front", [["impair", "4", "netem", "delay 50ms limit 100000", "eth0"]]),
+        ("loss", "10", [["impair", "4", "netem", "loss 10%", "eth0", "eth1"]]),
+        ("undrop", "", [["relieve", "4", "eth0", "eth1"]]),
         ("service-stop", "keepalived", [["ssh", "lb1", "systemctl stop -- keepalived"]]),
         ("service-start", "a b", [["ssh", "lb1", "systemctl start -- 'a b'"]]),
     ],
@@ -62,6 +68,17 @@ def test_sequences(lab: Lab, runner: FakeRunner, verb: str, argument: str, expec
         (("freeze", "lb1", "eth0"), "freeze takes no argument, and got 'eth0'"),
         (("cable-out", "lb1", "back"), "lb1 is on no network called 'back'. Known ones: front, sync."),
         (("service-stop", "lb1"), "service-stop wants UNIT"),
+        (("drop", "lb1"), "drop wants PROTOCOL[@NETWORK]"),
+        (
+            ("drop", "lb1", "carp"),
+            "'carp' is nothing that can be dropped. Say vrrp, icmp, 0 to 255, tcp/PORT",
+        ),
+        (("drop", "lb1", "256"), "'256' is nothing that can be dropped"),
+        (("drop", "lb1", "sctp/5"), "'sctp/5' is nothing that can be dropped"),
+        (("drop", "lb1", "udp/0"), "'udp/0' is nothing that can be dropped"),
+        (("drop", "lb1", "vrrp@back"), "lb1 is on no network called 'back'"),
+        (("delay", "lb1", "1.5"), "'1.5' is not a whole number from 1 to 60000"),
+        (("loss", "lb1", "101@front"), "'101' is not a whole number from 1 to 100"),
     ],
 )
 def test_refusals(lab: Lab, runner: FakeRunner, arguments: tuple[str, ...], message: str) -> None:
@@ -96,3 +113,24 @@ def test_an_unknown_verb_of_the_script_fails() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (2, b"unknown verb explode\n")
+
+
+FRAMES = """
+base=$(mktemp -d) run=$base/run peers="veth0 veth1"
+mkdir -p "$run/impaired"
+: > "$run/impaired/veth1"
+tc() { echo "tc $*"; false; }
+"""
+
+
+def test_lines_are_relieved_only_where_they_were_impaired() -> None:
+    text = (FILES / "node.sh").read_text(encoding="utf-8")
+    function = text[text.index("relieve() {") : text.index("case $verb in")]
+    done = subprocess.run(
+        ["sh", "-euc", f"{FRAMES}\n{function}\nrelieve\nrelieve"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "tc qdisc del dev veth1 clsact",
+        "tc qdisc del dev veth1 root",
+        "veth1: passes everything again",
+    ]

@@ -10,6 +10,7 @@ import pytest
 from lab.errors import LabError
 from lab.home import PROJECT
 from lab.inventory import load, topology
+from lab.nodevars import Backend
 from tests.unit.lab.builders import NETWORKS, hostvars
 
 
@@ -19,8 +20,8 @@ def test_the_projects_own_inventory() -> None:
     assert set(by_name) == {"lb1", "lb2", "web1", "web2", "web3", "client1"}
     assert by_name["lb1"].interfaces == {"front": "eth0", "sync": "eth1"}
     assert by_name["web1"].interfaces == {"front": "eth0"}
-    assert by_name["web1"].backend_port == 80
-    assert by_name["lb1"].backend_port is None
+    assert by_name["web1"].settings.backend == Backend((80,))
+    assert by_name["lb1"].settings.backend is None
     assert found.images == {"debian13"}
 
 
@@ -92,7 +93,7 @@ def test_a_host_without_addresses_is_no_node() -> None:
         ),
         (
             hostvars(a={"lvs_addresses": ["192.0.2.5"], "lab_backend": {"port": 0}}),
-            "a: lab_backend wants {port",
+            "a: lab_backend.port is 0, and wants a port",
         ),
         (hostvars(a={"lvs_addresses": ["192.0.2.5"], "lab_networks": None}), "a: lab_networks is missing"),
         (

@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,17 +14,9 @@ from lab.errors import CommandError, LabError, NodeOffError
 from lab.home import Home
 from lab.inventory import topology
 from lab.keys import Keys
-from lab.nodes import (
-    Found,
-    Inventory,
-    Nodes,
-    make_plan,
-    network_arguments,
-    network_digest,
-    node_digest,
-    node_files,
-    run_command,
-)
+from lab.node_files import node_files
+from lab.node_plan import PREPARED, Found, Inventory, make_plan, network_digest, node_digest
+from lab.nodes import Nodes, network_arguments, run_command
 from tests.unit.lab.builders import FakeRunner, hostvars
 
 LAB = topology(
@@ -34,6 +27,11 @@ LAB = topology(
 )
 DIGESTS = {"lb1": "d1", "web1": "d2"}
 GOOD_NETWORKS = {network.bridge: network_digest(network) for network in LAB.networks}
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys(Home(tmp_path / "home"))
 
 
 def found(**nodes: tuple[str, int, str]) -> Inventory:
@@ -108,6 +106,75 @@ def test_a_node_is_defined_by_all_that_it_is_made_from() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"lab_routes": [{"to": "203.0.113.0/24", "via": "192.0.2.9"}]},
+        {"lab_backend": {"port": 80}},
+        {"lab_backend": {"port": 81}},
+        {"lab_router": True},
+        {"lab_router": True, "lab_block_icmp": True},
+        {"lab_network_manager": "networkd"},
+        {"lab_network_manager": "ifupdown"},
+    ],
+)
+def test_a_nodes_settings_are_part_of_its_definition(variables: dict[str, Any]) -> None:
+    host = {"lvs_addresses": ["192.0.2.11", "198.51.100.11"], **variables}
+    changed = topology(hostvars(lb1=host)).node("lb1")
+    assert node_digest(changed, "image", b"key") != node_digest(LAB.node("lb1"), "image", b"key")
+
+
+PREPARED_LAB = topology(
+    hostvars(
+        lb1={"lvs_addresses": ["192.0.2.11"], "lab_prepared": True},
+        lb2={"lvs_addresses": ["192.0.2.12"], "lab_prepared": True},
+        old={"lvs_addresses": ["192.0.2.13"], "lab_prepared": True, "lab_debian": 12},
+        web1=["192.0.2.21"],
+    )
+)
+
+
+def test_prepared_nodes_share_a_snapshot_for_each_release(keys: Keys) -> None:
+    runner = FakeRunner()
+    nodes = Nodes(runner, "/base", keys)
+    snapshots = nodes.prepare(PREPARED_LAB, {"debian13": "i13", "debian12": "i12"})
+    assert set(snapshots) == {"lb1", "lb2", "old"}
+    assert snapshots["lb1"] == snapshots["lb2"] != snapshots["old"]
+    calls = sorted(call[4:] for call in runner.calls)
+    assert calls == [
+        ["prepare", snapshots["old"], "debian12", *PREPARED],
+        ["prepare", snapshots["lb1"], "debian13", *PREPARED],
+    ]
+    # Another image is another snapshot, and other nodes.
+    other = nodes.prepare(PREPARED_LAB, {"debian13": "new", "debian12": "i12"})
+    assert other["lb1"] != snapshots["lb1"]
+    assert other["old"] == snapshots["old"]
+
+
+def test_a_lab_without_prepared_nodes_prepares_nothing(keys: Keys) -> None:
+    runner = FakeRunner()
+    assert Nodes(runner, "/base", keys).prepare(LAB, {"debian13": "i13"}) == {}
+    assert runner.calls == []
+
+
+def test_a_prepared_node_is_another_one_than_a_bare_one(keys: Keys) -> None:
+    bare = topology(hostvars(lb1=["192.0.2.11"]))
+    prepared = topology(hostvars(lb1={"lvs_addresses": ["192.0.2.11"], "lab_prepared": True}))
+    nodes = Nodes(FakeRunner(), "/base", keys)
+    assert nodes.digests(bare, {"debian13": "i"}) != nodes.digests(prepared, {"debian13": "i"})
+
+
+def test_a_new_node_is_told_its_snapshot(keys: Keys) -> None:
+    runner = FakeRunner()
+    Nodes(runner, "/base", keys).lay_out(PREPARED_LAB, ["lb1", "web1"], [], {"lb1": "snap", "lb2": "snap"})
+    archive = next(data for call, data in zip(runner.calls, runner.inputs, strict=True) if call[0] == "tar")
+    with tarfile.open(fileobj=io.BytesIO(archive), ignore_zeros=True) as content:
+        assert [name for name in content.getnames() if name.endswith("/snapshot")] == ["nodes/lb1/snapshot"]
+        member = content.extractfile("nodes/lb1/snapshot")
+        assert member is not None
+        assert member.read() == b"snap\n"
+
+
 def test_the_command_that_boots_a_node() -> None:
     argv = run_command(LAB.node("lb1"), 7, "abc", "/base/nodes/lb1/root")
     assert argv[:3] == ["podman", "run", "--detach"]
@@ -139,13 +206,8 @@ def test_a_node_is_given_what_its_image_has_not() -> None:
     files = node_files(LAB.node("web1"), "127.0.0.1 localhost\n", (b"private", b"public"))
     assert files["etc/ssh/ssh_host_ed25519_key"].mode == 0o600
     assert len(files["etc/machine-id"].content) == 33
-    assert b"lab-backend.py 80\n" in files["etc/systemd/system/lab-backend.service"].content
+    assert b"lab-backend.py http=80\n" in files["etc/systemd/system/lab-backend.service"].content
     assert "etc/systemd/system/lab-backend.service" not in node_files(LAB.node("lb1"), "", (b"", b""))
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Keys:
-    return Keys(Home(tmp_path / "home"))
 
 
 def test_looking_reads_podmans_tables(keys: Keys) -> None:
@@ -163,7 +225,7 @@ def test_looking_reads_podmans_tables(keys: Keys) -> None:
 
 def test_new_nodes_start_from_nothing_and_the_others_learn_of_them(keys: Keys) -> None:
     runner = FakeRunner({"cat /base/hosts": "old\n"})
-    Nodes(runner, "/base", keys).lay_out(LAB, ["web1"], ["lb1"])
+    Nodes(runner, "/base", keys).lay_out(LAB, ["web1"], ["lb1"], {})
     assert runner.calls[0][4:] == ["clear", "web1"]
     archive = next(data for call, data in zip(runner.calls, runner.inputs, strict=True) if call[0] == "tar")
     with tarfile.open(fileobj=io.BytesIO(archive), ignore_zeros=True) as content:
@@ -174,7 +236,7 @@ def test_new_nodes_start_from_nothing_and_the_others_learn_of_them(keys: Keys) -
 
 def test_unchanged_hosts_are_not_written(keys: Keys) -> None:
     runner = FakeRunner({"cat /base/hosts": LAB.hosts_file()})
-    Nodes(runner, "/base", keys).lay_out(LAB, [], ["lb1"])
+    Nodes(runner, "/base", keys).lay_out(LAB, [], ["lb1"], {})
     assert not [call for call in runner.calls if call[0] == "tar"]
 
 

@@ -42,7 +42,7 @@ def test_another_recipe_has_another_digest(other: recipes.Recipe) -> None:
 
 
 def test_nothing_of_lvs_is_installed_before_the_roles_do_it() -> None:
-    for name in ("keepalived", "ipvsadm", "ldirectord", "nftables"):
+    for name in ("keepalived", "ipvsadm", "ldirectord", "nftables", "ifupdown", "network-manager", "haproxy"):
         assert name not in NODE.packages
         assert name in NODE.cached
 
