@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -18,7 +18,7 @@ description:
     them into what each host must look like, down to the final bytes of its files.
   - Contacts no host. Problems do not raise an error; they are returned, all at once, each with its path
     and what to do, and then there is no plan.
-positional: groups
+positional: groups, teardown
 options:
   _input:
     description: The magic variable C(hostvars).
@@ -28,6 +28,13 @@ options:
     description: The magic variable C(groups).
     type: dict
     required: true
+  teardown:
+    description:
+      - Names of clusters of which nothing is to be left, with commas or blanks between them. Their hosts alone
+        are in the plan then, and they hold nothing in it.
+      - False plans what the inventory says.
+    type: raw
+    default: false
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -47,11 +54,16 @@ _value:
 """
 
 
-def lvs_plan(hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, list[str]]) -> dict[str, Any]:
+def lvs_plan(
+    hostvars: Mapping[str, Mapping[str, Any]],
+    groups: Mapping[str, list[str]],
+    teardown: str | Literal[False] = False,
+) -> dict[str, Any]:
     """Compile the plan, or say every problem of document and inventory; raises nothing."""
     from lvs_ansible.hostvars import planned
 
-    return planned(hostvars, groups)
+    names = None if teardown is False else str(teardown).replace(",", " ").split()
+    return planned(hostvars, groups, names)
 
 
 class FilterModule:

@@ -13,6 +13,7 @@ from lvs_model.document import secret_paths
 from lvs_model.inventory import read_inventory
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError, Problem
+from lvs_model.teardown import tear_down
 
 Hostvars = Mapping[str, Mapping[str, Any]]
 
@@ -20,10 +21,13 @@ _PREFIX = "lvs_"
 _DOCUMENT = "lvs_cluster"
 
 
-def planned(hostvars: Hostvars, groups: Mapping[str, Iterable[str]]) -> dict[str, Any]:
+def planned(
+    hostvars: Hostvars, groups: Mapping[str, Iterable[str]], teardown: list[str] | None = None
+) -> dict[str, Any]:
     """The plan of an inventory with its ``problems``; where there are any, there is only that key.
 
-    ``hostvars`` and ``groups`` are Ansible's magic variables.
+    ``hostvars`` and ``groups`` are Ansible's magic variables; ``teardown`` names clusters of which nothing
+    is to be left, None: the plan is carried out.
     """
     members = {str(name): [str(host) for host in hosts] for name, hosts in groups.items()}
     written = _written(hostvars)
@@ -35,6 +39,8 @@ def planned(hostvars: Hostvars, groups: Mapping[str, Iterable[str]]) -> dict[str
             gone = any(_DOCUMENT in problem.path for problem in problems)
             raise ModelError([*problems, *(one for one in found if not (gone and one.path == _DOCUMENT))])
         plan = compile_plan(plain, members, _plain_secrets(written))
+        if teardown is not None:
+            plan = tear_down(plan, teardown)
     except ModelError as error:
         return {"problems": located(error.problems, written)}
     return {"problems": [], **plan}

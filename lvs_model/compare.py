@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lvs_model.components import keepalived, network
 from lvs_model.differences import Difference, down_servers, host_differences
-from lvs_model.fitness import away, failed, fitness, left_out, other_elections, unprepared
+from lvs_model.fitness import (
+    away,
+    failed,
+    fitness,
+    left_out,
+    other_elections,
+    retiring,
+    successors,
+    unprepared,
+)
 from lvs_model.observation import Observation
 from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
 
 # Kinds of difference that a host cannot mend by itself, or not in its first step.
-_NOT_ACTED_ON = {"contract", "pending", "health"}
+_NOT_ACTED_ON = {"contract", "stale", "pending", "health"}
+# Kinds that the last step mends, when nobody forwards to the host any more.
+_CONTRACTED = {"contract", "stale"}
+_UNITS = "/etc/systemd/system/"
 
 
 def compare(
@@ -26,7 +39,7 @@ def compare(
     the plan that were not asked (``--limit``) are left alone.
     ``accept_unreachable`` names unreachable directors without which the operator wants to go on.
 
-    Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``directors`` and
+    Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors`` and
     ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed once more afterwards),
     ``unreachable``, ``summary`` (text for the operator). Raises ModelError when something forbids to act.
     """
@@ -39,7 +52,8 @@ def compare(
     problems = [
         *away(plan, unreachable, accepted),
         *failed(failures),
-        *(problem for host in seen for problem in fitness(plan["hosts"][host], seen[host])),
+        *(problem for host in seen for problem in fitness(plan, plan["hosts"][host], seen[host])),
+        *successors(plan, seen),
         *(
             problem
             for host in seen
@@ -60,13 +74,16 @@ def compare(
     return {
         "hosts": hosts,
         "expand": [host for host in hosts if _is(plan, host, "real_server") and hosts[host]["act"]],
+        "retire": sorted(
+            (host for host in hosts if host in retiring(plan, seen)),
+            key=lambda host: any(map(seen[host].owns, _all_vips(plan))),
+        ),
         "directors": _director_order(plan, hosts, seen),
         # Only when no director that was not seen may still forward to a real server.
         "contract": [
             host
             for host in hosts
-            if hosts[host]["contract"]
-            and all(one in seen for one in plan["clusters"][plan["hosts"][host]["cluster"]]["directors"])
+            if hosts[host]["contract"] and all(one in seen for one in _forwarders(plan, host))
         ],
         "again": _again(plan, hosts, seen),
         "unreachable": unreachable,
@@ -74,16 +91,36 @@ def compare(
     }
 
 
+def _all_vips(plan: dict[str, Any]) -> list[str]:
+    return [vip for cluster in plan["clusters"].values() for vip in (*cluster["anchors"], *cluster["vips"])]
+
+
+def _forwarders(plan: dict[str, Any], host: str) -> list[str]:
+    """The directors that may forward to a host; to a retired one those of every cluster."""
+    own = plan["hosts"][host]["cluster"]
+    return [
+        director
+        for name, cluster in plan["clusters"].items()
+        if own in (None, name)
+        for director in cluster["directors"]
+        if plan["hosts"][director]["role"] == "director"
+    ]
+
+
 def _is(plan: dict[str, Any], host: str, role: str) -> bool:
     return bool(plan["hosts"][host]["role"] == role)
 
 
 def host_work(planned: dict[str, Any], host: str, raw: dict[str, Any]) -> dict[str, Any]:
-    """What one host needs, as ``hosts`` of compare; ``changes`` is empty where it is as planned."""
+    """What one host needs, as ``hosts`` of compare; ``changes`` is empty where it is as planned.
+
+    What only the last step takes away is no part of it.
+    """
     if "schema" not in raw:
         why = raw.get("failed", "it is unreachable")
         return {"changes": [f"it could not be observed: {why}"], "actions": []}
-    return _work(planned, host_differences(planned, Observation(host, raw)))
+    differences = host_differences(planned, Observation(host, raw))
+    return _work(planned, [one for one in differences if one.kind not in _CONTRACTED])
 
 
 def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, Any]:
@@ -94,8 +131,8 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         if difference.kind == "package":
             install.setdefault(difference.detail, []).append(difference.text.split()[1])
     actions = [
-        {key: action[key] for key in ("name", "argv", "on")}
-        | {"force": "contract" not in action["heals"] and bool(kinds & set(action["heals"]))}
+        {key: action[key] for key in ("name", "argv", "on", "guard")}
+        | {"force": bool(kinds & set(action["heals"]))}
         for action in planned["actions"]
     ]
     fixes = [
@@ -109,22 +146,42 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         for difference in differences
         if difference.kind == "table"
     ]
-    contract = [
-        {"name": action["name"], "argv": action["argv"], "force": True}
-        for action in planned["actions"]
-        if "contract" in action["heals"] and "contract" in kinds
-    ]
     changed = {difference.detail for difference in differences if difference.kind == "file"}
     if not changed & set(planned.get("table_files", [])):
         # Otherwise the reload changes the table, and the gate mends what it leaves (roles/host).
         actions += fixes
+    stale = [difference.detail for difference in differences if difference.kind == "stale"]
     return {
         "changes": [difference.text for difference in differences],
         "install": install,
         "actions": actions,
         "act": bool(kinds - _NOT_ACTED_ON),
-        "contract": contract,
+        "contract": bool(kinds & _CONTRACTED),
+        "stop": list(_stops(stale, items="contract" in kinds)),
+        "remove": [{"path": path, "state": "absent"} for path in stale],
     }
+
+
+def _stops(stale: list[str], *, items: bool) -> Iterator[dict[str, Any]]:
+    """What ends whatever stale files have started: their own units know how, so files go afterwards."""
+    units = [keepalived.UNIT] if keepalived.CONFIGURATION in stale else []
+    units += [
+        path.removeprefix(_UNITS)
+        for path in stale
+        if path.startswith(_UNITS) and "/" not in path.removeprefix(_UNITS)
+    ]
+    for unit in units:
+        yield _forced(f"Stop {unit}, and start it no more at boot", "systemctl", "disable", "--now", unit)
+    if network.TOOL in stale:
+        yield _forced("Take back every network item", network.TOOL, "remove")
+    elif items or units:
+        yield _forced("Take back the network items that nobody needs", network.TOOL, "contract")
+        # What an older version's unit held may be what ours holds too.
+        yield _forced("Set what is missing of the others", network.TOOL, "apply")
+
+
+def _forced(name: str, *argv: str) -> dict[str, Any]:
+    return {"name": name, "argv": list(argv), "force": True}
 
 
 def _director_order(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
@@ -141,7 +198,7 @@ def _turn(planned: dict[str, Any], cluster: dict[str, Any], seen: Observation) -
 
     The owner must know a new director as its peer before that one starts and listens for adverts.
     """
-    if not all(map(seen.runs, planned["units"])):
+    if not seen.runs(planned["engine_unit"]):
         return 2
     return int(any(map(seen.owns, [*cluster["anchors"], *cluster["vips"]])))
 
@@ -152,6 +209,8 @@ def _again(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observat
     What a director saw in ARP before its real servers changed proves nothing about them now.
     """
     clusters = {plan["hosts"][host]["cluster"] for host in hosts}
+    if None in clusters:
+        clusters |= set(plan["clusters"])
     return [
         host
         for host in seen

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from lvs_model import ipvs_table
+from lvs_model.components.nftables import RULES, comparable
 from lvs_model.observation import Observation
 
 
@@ -16,7 +17,8 @@ class Difference:
 
     ``kind`` is what an Action of the plan heals (parts.Action.heals), or ``package`` (of the
     component ``detail``), ``user`` (named ``detail``), ``file`` (at the path ``detail``), ``transaction``
-    (config_set settles it), ``table`` (mended by ``fix``, arguments of ipvsadm), ``pending`` (right by
+    (config_set settles it), ``contract`` (the item ``detail`` of lvs-network is held and not planned), ``stale``
+    (the file at the path ``detail`` is ours and not planned), ``table`` (mended by ``fix``, arguments of ipvsadm), ``pending`` (right by
     itself soon: a check has not had its first result) or ``health`` (not the host's own to mend).
     """
 
@@ -35,7 +37,9 @@ def host_differences(planned: dict[str, Any], seen: Observation) -> list[Differe
         *_files(planned, seen),
         *_kernel(planned, seen),
         *_units(planned, seen),
-        *_labelled(planned, seen),
+        *_items(planned, seen),
+        *_nftables(planned, seen),
+        *_stale(planned, seen),
         *_table(planned, seen),
         *_health(planned, seen),
     ]
@@ -105,9 +109,16 @@ def _kernel(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     ]
     for name, value in planned["sysctls"].items():
         found = seen.raw["sysctls"].get(name)
-        if found is None or found.split() != value.split():
+        if found is None or not _same_value(name, found, value):
             differences.append(Difference("sysctls", f"sysctl {name} is {found}, not {value}"))
     return differences
+
+
+def _same_value(name: str, found: str, value: str) -> bool:
+    """Whether a sysctl has its value; IPVS itself turns 1 into 2 and back under attack (ipvs-sysctl.rst)."""
+    if name.rsplit("/", 1)[-1] in {"drop_entry", "drop_packet", "secure_tcp"} and value in {"1", "2"}:
+        return found in {"1", "2"}
+    return found.split() == value.split()
 
 
 def _units(planned: dict[str, Any], seen: Observation) -> list[Difference]:
@@ -124,17 +135,61 @@ def _units(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     return differences
 
 
-def _labelled(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+def _items(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """What lvs-network holds, and what it should; modules and sysctls that miss are told above."""
     missing = [
-        Difference("addresses", f"VIP {vip} is not on lo")
-        for vip in planned["labelled"]
-        if vip not in seen.on_lo
+        Difference("network", f"{_item(item)} is missing")
+        for item in planned["items"]
+        if item not in seen.held and item.split()[0] not in {"module", "sysctl"}
     ]
+    wanted = {_named(item) for item in planned["items"]}
     extra = [
-        Difference("contract", f"VIP {vip} is still on lo", vip)
-        for vip in sorted(seen.labelled - set(planned["labelled"]))
+        Difference("contract", f"{_item(item)} is not needed any more", item)
+        for item in sorted(seen.held)
+        if _named(item) not in wanted
     ]
     return missing + extra
+
+
+def _named(item: str) -> str:
+    """What an item is about: a sysctl with another value is the same sysctl."""
+    words = item.split()
+    return " ".join(words[:2]) if words[0] == "sysctl" else item
+
+
+def _item(item: str) -> str:
+    """An item of lvs-network in words."""
+    kind, *words = item.split()
+    match kind:
+        case "address":
+            return f"VIP {words[0]} on {words[1]}"
+        case "local":
+            return f"local delivery of VIP {words[0]}"
+        case "up":
+            return f"the link {words[0]}, up,"
+        case "sysctl":
+            return f"our value of sysctl {words[0]}"
+    return f"network item '{item}'"
+
+
+def _nftables(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    if not any(file["path"] == RULES for file in planned["files"]):
+        return []
+    found = seen.raw.get("nftables") or {}
+    if found.get("ours") is None:
+        return [Difference("nftables", "our table of nft is not loaded")]
+    if comparable(found["ours"]) != comparable(found.get("loaded") or ""):
+        return [Difference("nftables", "our table of nft was changed after it was loaded")]
+    return []
+
+
+def _stale(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """Files of ours that the plan does not have any more."""
+    wanted = {file["path"] for file in planned["files"]}
+    return [
+        Difference("stale", f"{path} is not needed any more", path)
+        for path in sorted(set(seen.raw.get("managed") or []) - wanted)
+    ]
 
 
 def planned_table(planned: dict[str, Any]) -> ipvs_table.Table:
@@ -161,8 +216,7 @@ def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     although it should not is one (keepalived removes nothing that it did not add). A real server whose
     checks have no result yet is pending, in the table or not.
     """
-    running = any(map(seen.runs, planned["units"]))
-    if "ipvs" not in planned or not running:
+    if "ipvs" not in planned or not seen.runs(planned["engine_unit"]):
         return []
     view = seen.checkers
     if view is None:

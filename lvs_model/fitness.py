@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lvs_model.components.keepalived import CONFIGURATION, UNIT
 from lvs_model.differences import Difference
 from lvs_model.observation import Observation
 from lvs_model.problems import Problem
@@ -26,6 +27,8 @@ def away(plan: dict[str, Any], unreachable: list[str], accepted: set[str]) -> It
         if cluster["directors"] and all(host in unreachable for host in cluster["directors"]):
             yield Problem(f"cluster {name}", "no director is reachable", "mend one of them first")
         for service in cluster["services"]:
+            if cluster["teardown"]:
+                break
             pool = [server["name"] for server in service["real_servers"] if server["weight"] > 0]
             left = [host for host in pool if host not in unreachable]
             if len(left) < service["min_servers"]:
@@ -81,7 +84,32 @@ def left_out(host: str, servers: list[str]) -> Iterator[Problem]:
         )
 
 
-def fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+def retiring(plan: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
+    """Hosts that shall be no director any more, and still run the toolkit's keepalived."""
+    return [
+        host
+        for host, one in seen.items()
+        if plan["hosts"][host]["role"] != "director"
+        and CONFIGURATION in (one.raw.get("managed") or [])
+        and one.runs(UNIT)
+    ]
+
+
+def successors(plan: dict[str, Any], seen: dict[str, Observation]) -> Iterator[Problem]:
+    """Directors that would be retired while they own VIPs, and nobody is there to take these over."""
+    for host in retiring(plan, seen):
+        for name, cluster in plan["clusters"].items():
+            if cluster["teardown"] or not any(map(seen[host].owns, cluster["vips"])):
+                continue
+            if not any(seen[one].runs(UNIT) for one in cluster["directors"] if one in seen):
+                yield Problem(
+                    f"host {host}",
+                    f"it owns VIPs of cluster {name} and shall be no director any more, and no other one runs",
+                    "add another director and deploy it first",
+                )
+
+
+def fitness(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
     """What makes a host unfit for its role, whatever would be installed on it."""
     path = f"host {seen.host}"
     if seen.raw.get("euid") != 0:
@@ -96,8 +124,8 @@ def fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
         yield Problem(
             path,
             f"its kernel {seen.raw.get('kernel')} lacks {', '.join(missing)}",
-            "boot a kernel with IPVS and these schedulers (Debian: linux-image-amd64 or -cloud-amd64), "
-            "or take another scheduler",
+            "boot a kernel that has them (Debian: linux-image-amd64 or -cloud-amd64), "
+            "or take another scheduler or forwarding",
         )
     for interface in planned["interfaces"]:
         if interface not in seen.interfaces:
@@ -121,6 +149,22 @@ def fitness(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
                 "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
             )
     yield from _adoption(planned, seen)
+    yield from _loose_ends(plan, planned, seen)
+
+
+def _loose_ends(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+    """VIPs that somebody has put on an interface by hand: they would be answered for by two hosts."""
+    if planned["cluster"] is None or seen.runs(UNIT):
+        return
+    for vip in plan["clusters"][planned["cluster"]]["vips"]:
+        if seen.owns(vip):
+            interface = seen.addresses[vip]
+            prefix = 128 if ":" in vip else 32
+            yield Problem(
+                f"host {seen.host}",
+                f"VIP {vip} is on its {interface}, and no keepalived of ours has put it there",
+                f"take it away where it is configured, and now: ip address delete {vip}/{prefix} dev {interface}",
+            )
 
 
 def other_elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
@@ -132,7 +176,7 @@ def other_elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Obse
     and neither is a keepalived that does not run. ``cluster`` is the plan's of the host. What keepalived did
     not tell is not compared.
     """
-    if not any(map(seen.runs, planned["units"])) or any(_foreign(planned, seen)):
+    if not seen.runs(planned["engine_unit"]) or any(_foreign(planned, seen)):
         return
     for instance in cluster["instances"]:
         wanted = {
@@ -174,7 +218,7 @@ def _adoption(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
 
     Reloaded into our configuration while its peer still has the old one, it would own the VIPs beside it.
     """
-    if any(map(seen.runs, planned["units"])):
+    if "engine_unit" in planned and seen.runs(planned["engine_unit"]):
         for path in _foreign(planned, seen):
             yield Problem(
                 f"host {seen.host}",

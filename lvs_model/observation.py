@@ -11,9 +11,6 @@ from typing import Any
 from lvs_model.ipvs_table import Table, parse_table
 from lvs_model.keepalived_view import parse_checker_dump
 
-# ARP and VIPs: the label of addresses that lvs-real-server.service holds on lo.
-LABEL = "lo:lvs"
-
 
 def from_result(result: dict[str, Any]) -> dict[str, Any]:
     """What a run of lvs_facts gave: its observation; empty if unreachable; {"failed": why} if it failed.
@@ -78,33 +75,20 @@ class Observation:
 
     @cached_property
     def addresses(self) -> dict[str, str]:
-        """Interface by address; addresses on lo are in :attr:`labelled` and :attr:`on_lo`."""
+        """Interface by address; without lo, and without what lvs-network holds on a tunnel."""
         return {
             entry["local"]: link["ifname"]
             for link in self._links
             if link["ifname"] != "lo"
             for entry in link.get("addr_info", [])
             if entry.get("family") in {"inet", "inet6"}
+            and f"address {entry['local']} {link['ifname']}" not in self.held
         }
 
     @cached_property
-    def on_lo(self) -> dict[str, str]:
-        """Label by address on lo. IPv6 has none: there what is deprecated counts as labelled by us.
-
-        lvs-real-server.service adds its IPv6 VIPs so, and nobody else has reason to on lo.
-        """
-        return {
-            entry["local"]: LABEL if entry.get("deprecated") else entry.get("label", "")
-            for link in self._links
-            if link["ifname"] == "lo"
-            for entry in link.get("addr_info", [])
-            if entry.get("family") in {"inet", "inet6"}
-        }
-
-    @cached_property
-    def labelled(self) -> set[str]:
-        """Addresses on lo that belong to the toolkit."""
-        return {address for address, label in self.on_lo.items() if label == LABEL}
+    def held(self) -> frozenset[str]:
+        """What lvs-network holds in the kernel, as lines of its configuration; empty without it."""
+        return frozenset((self.raw.get("network") or "").splitlines())
 
     def module(self, name: str) -> str:
         """State of a kernel module: loaded, builtin, available or missing."""

@@ -30,13 +30,15 @@ class Action:
     """A command that makes files take effect, and that heals what drifted without them.
 
     ``on`` are the files whose change triggers it. ``heals`` are kinds of drift (differences.py) for which
-    it runs although no file changed.
+    it runs although no file changed. ``guard`` undoes it, where it could cut off whoever runs it: the host
+    runs that by itself, unless the controller then reaches it over a new connection.
     """
 
     name: str
     argv: tuple[str, ...]
     on: tuple[str, ...] = ()
     heals: frozenset[str] = frozenset()
+    guard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,8 @@ class Part:
     """All that one component asks of one host.
 
     ``sysctls`` are by name in slash form (``net/ipv4/vs/conntrack``), which also holds interfaces with
-    dots. ``labelled`` are addresses that a unit of the toolkit's own holds on ``lo``. ``items`` are what
-    lvs-network shall hold in the kernel (components/network.py), ``chains`` rules of nft by chain of the
-    toolkit's own table (components/nftables.py).
+    dots. ``items`` are what lvs-network shall hold in the kernel beside modules and sysctls
+    (components/network.py).
     """
 
     component: str
@@ -91,9 +92,7 @@ class Part:
     validate: list[Validation] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     health: list[Health] = field(default_factory=list)
-    labelled: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
-    chains: dict[str, list[str]] = field(default_factory=dict)
 
     def path_of(self, suffix: str) -> str:
         """The path of the part's one file that ends so."""
@@ -106,10 +105,9 @@ def merge(parts: Iterable[Part]) -> dict[str, Any]:
     parts = list(parts)
     return {
         "packages": {part.component: part.packages for part in parts},
-        "modules": sorted({module for part in parts for module in part.modules}),
+        "modules": list(dict.fromkeys(module for part in parts for module in part.modules)),
         "sysctls": {name: value for part in parts for name, value in part.sysctls.items()},
         "units": [unit for part in parts for unit in part.units],
-        "labelled": [address for part in parts for address in part.labelled],
         "files": [file.as_argument() for part in parts for file in part.files],
         "prepare": [{"name": one.name, "argv": list(one.argv)} for part in parts for one in part.prepare],
         "prepared": [one.shown_by for part in parts for one in part.prepare],
@@ -124,6 +122,7 @@ def merge(parts: Iterable[Part]) -> dict[str, Any]:
                 "argv": list(action.argv),
                 "on": list(action.on),
                 "heals": sorted(action.heals),
+                "guard": list(action.guard),
             }
             for part in parts
             for action in part.actions

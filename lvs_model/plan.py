@@ -16,7 +16,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from lvs_model.components import ipvs, keepalived, real_server
+from lvs_model.components import ipvs, keepalived
+from lvs_model.components.firewall import director_chains, merge_chains, real_server_chains
+from lvs_model.components.network import items_of, network
+from lvs_model.components.nftables import nftables
+from lvs_model.components.real_server import interfaces_of, real_server
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
@@ -25,7 +29,7 @@ from lvs_model.render import MANAGED
 from lvs_model.report import plan_lines
 from lvs_model.rules import check
 from lvs_model.service_plan import requests_for, service_plan
-from lvs_model.serving import serving, table
+from lvs_model.serving import Member, Serving, serving, table
 from lvs_model.topology import all_router_ids, all_sync_ids, all_vips, marks
 from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s
 
@@ -58,6 +62,7 @@ def compile_inventory(inventory: Inventory, warnings: list[str]) -> dict[str, An
         services = serving(cluster, inventory, service_marks)
         common = keepalived.shared(cluster, inventory, router_ids, sync_ids.get(name), services)
         _add_cluster(plan, cluster, inventory, common)
+    plan["hosts"] |= {name: retired() for name in inventory.retired}
     plan["summary"] = plan_lines(plan["clusters"])
     return plan
 
@@ -68,14 +73,19 @@ def _add_cluster(
     planned = cluster_plan(cluster, [host.name for host in inventory.directors(cluster)], common)
     plan["clusters"][cluster.name] = planned
     entries = table(common.services)
+    served = _served(cluster, inventory, common.services)
     for host in inventory.directors(cluster):
-        parts = [
-            ipvs.director(cluster, common.services),
-            keepalived.director(cluster, host, inventory, common),
-        ]
-        found = _host(cluster, host, "director", parts) | {
+        parts = [ipvs.director(cluster, host, common.services)]
+        chains = director_chains(cluster, host, inventory, common.services, common.elections)
+        if host.name in served:
+            parts.append(real_server(cluster, host, inventory, served[host.name][1], director=True))
+            chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
+        parts += [nftables(chains), keepalived.director(cluster, host, inventory, common)]
+        roles = ["director", *(["real_server"] if host.name in served else [])]
+        found = _host(cluster, host, roles, parts) | {
             # A change of these changes the table.
-            "table_files": [keepalived.CONFIGURATION]
+            "table_files": [keepalived.CONFIGURATION],
+            "engine_unit": keepalived.UNIT,
         }
         found["observe"]["arp"] = _arp_questions(cluster, host, common)
         # Where it takes part in each election, by the label of the instance.
@@ -87,13 +97,32 @@ def _add_cluster(
         if common.services:
             found |= {"ipvs": entries, "table_bits": cluster.ipvs.table_bits}
         plan["hosts"][host.name] = found
-    for host, vips in _real_servers(cluster, inventory):
-        parts = [real_server.real_server(cluster, host, vips)]
-        plan["hosts"][host.name] = _host(cluster, host, "real_server", parts)
+    for name, (host, services) in served.items():
+        if name not in plan["hosts"]:
+            parts = [
+                real_server(cluster, host, inventory, services, director=False),
+                nftables(real_server_chains(cluster, host, inventory, common.services)),
+            ]
+            plan["hosts"][name] = _host(cluster, host, ["real_server"], parts)
     for name in inventory.probes[:1]:
         # The first host of the group asks for every service.
         probe = plan["probes"].setdefault(name, {"requests": []})
         probe["requests"] += requests_for(cluster.name, planned["services"])
+
+
+def _served(
+    cluster: Cluster, inventory: Inventory, services: list[Serving]
+) -> dict[str, tuple[Host, list[tuple[Serving, Member]]]]:
+    """By real server, the host and its services with what it is there; a disabled one has none."""
+    found: dict[str, tuple[Host, list[tuple[Serving, Member]]]] = {}
+    for one in services:
+        for name in inventory.groups.get(one.service.pool, []):
+            if name in inventory.hosts:
+                found.setdefault(name, (inventory.hosts[name], []))
+        for member in one.members:
+            found[member.name][1].append((one, member))
+    directors = {host.name for host in inventory.directors(cluster)}
+    return {name: entry for name, entry in found.items() if entry[1] or name not in directors}
 
 
 def cluster_plan(cluster: Cluster, directors: list[str], common: keepalived.Shared) -> dict[str, Any]:
@@ -113,6 +142,8 @@ def cluster_plan(cluster: Cluster, directors: list[str], common: keepalived.Shar
         "anchors": [one["anchor"] for one in instances],
         "services": [service_plan(one) for one in common.services],
         "failback": cluster.failover.failback,
+        # Whether all of it shall go (playbooks/teardown.yml).
+        "teardown": False,
         # The slowest instance's.
         "failover_s": max(times, key=lambda one: one["crash_worst"], default=None),
         "settle_s": max(one["settle_s"] for one in instances),
@@ -162,18 +193,6 @@ def _instance(cluster: Cluster, election: keepalived.Election) -> dict[str, Any]
     }
 
 
-def _real_servers(cluster: Cluster, inventory: Inventory) -> list[tuple[Host, list[str]]]:
-    """Every real server of the cluster, with the VIPs that it must hold: those of direct routing."""
-    hosts: dict[str, Host] = {}
-    vips: dict[str, dict[str, None]] = {}
-    for service in cluster.services:
-        own = [str(vip) for vip in service.vips] if service.forwarding == "dr" else []
-        for host in inventory.pool(service):
-            hosts[host.name] = host
-            vips.setdefault(host.name, {}).update(dict.fromkeys(own))
-    return [(hosts[name], list(vips[name])) for name in hosts]
-
-
 def _arp_questions(cluster: Cluster, host: Host, common: keepalived.Shared) -> list[dict[str, str]]:
     """What a director asks its segments: who answers for each IPv4 VIP, on the interface that has it."""
     questions = []
@@ -188,36 +207,53 @@ def _arp_questions(cluster: Cluster, host: Host, common: keepalived.Shared) -> l
     return questions
 
 
-def _host(cluster: Cluster, host: Host, role: str, parts: list[Part]) -> dict[str, Any]:
+def _host(cluster: Cluster, host: Host, roles: list[str], parts: list[Part]) -> dict[str, Any]:
+    # The network's items come first: IPVS must be there before keepalived fills its table.
+    parts = [network(parts, interfaces_of(cluster, host)), *parts]
     merged = merge(parts)
     merged |= {
         "cluster": cluster.name,
-        "role": role,
+        "role": roles[0],
+        "roles": roles,
+        "items": items_of(parts),
         # Where each of the host's own addresses must be; null where no network of the cluster holds it.
         "addresses": {
-            str(address): host.interface_on(cluster, network)
-            if (network := network_of(cluster, address))
-            else None
+            str(address): host.interface_on(cluster, name) if (name := network_of(cluster, address)) else None
             for address in host.variables.lvs_addresses
         },
-        "interfaces": sorted(
-            {
-                host.interface_on(cluster, name)
-                for name, network in cluster.networks.items()
-                if host.address_in(network) is not None
-            }
-        ),
-        # The arguments of lvs_facts: all that differences.py will ask about this host.
-        "observe": {
-            "packages": [name for part in parts for name in part.packages],
-            "units": [unit for part in parts for unit in part.units],
-            "modules": merged["modules"],
-            "sysctls": list(merged["sysctls"]),
-            "files": [file["path"] for file in merged["files"]],
-            "keepalived": role == "director",
-            "users": [user for part in parts for user in part.users],
-            "marker": MANAGED,
-            "arp": [],
-        },
+        "interfaces": interfaces_of(cluster, host),
+        "observe": _observe(parts, merged, roles),
     }
     return merged
+
+
+def retired() -> dict[str, Any]:
+    """A host that shall hold nothing of ours any more."""
+    merged = merge([])
+    return merged | {
+        "cluster": None,
+        "role": "retired",
+        "roles": [],
+        "items": [],
+        "addresses": {},
+        "interfaces": [],
+        "observe": _observe([], merged, []) | {"units": [keepalived.UNIT], "keepalived": True},
+    }
+
+
+def _observe(parts: list[Part], merged: dict[str, Any], roles: list[str]) -> dict[str, Any]:
+    """The arguments of lvs_facts: all that differences.py will ask about this host."""
+    return {
+        "packages": [name for part in parts for name in part.packages],
+        "units": [unit for part in parts for unit in part.units],
+        "modules": merged["modules"],
+        "sysctls": list(merged["sysctls"]),
+        "files": [file["path"] for file in merged["files"]],
+        "keepalived": "director" in roles,
+        "users": [user for part in parts for user in part.users],
+        "marker": MANAGED,
+        "arp": [],
+        "network": True,
+        "nftables": True,
+        "managed": True,
+    }

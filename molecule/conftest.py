@@ -25,8 +25,10 @@ SSH_CONFIG = PROJECT / "build" / "lab" / "ssh_config"
 
 @pytest.fixture(scope="session")
 def inventories() -> list[Path]:
-    """The scenario's inventories, later ones over earlier ones: as in .config/molecule/config.yml."""
-    return [PROJECT / "inventories" / "lab", Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"]
+    """The scenario's inventories, later ones over earlier ones: as in its molecule.yml."""
+    own = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"
+    # One without nodes of its own changes the lab's.
+    return [own] if (own / "group_vars/all/lab.yml").exists() else [PROJECT / "inventories" / "lab", own]
 
 
 @pytest.fixture(scope="session")

@@ -33,10 +33,19 @@ from lvs_model.render import render, render_text
 from lvs_model.serving import Serving
 from lvs_model.vrrp import orderly_takeover_s
 
-__all__ = ["CONFIGURATION", "Election", "Shared", "director", "elections", "owned_addresses", "shared"]
+__all__ = [
+    "CONFIGURATION",
+    "UNIT",
+    "Election",
+    "Shared",
+    "director",
+    "elections",
+    "owned_addresses",
+    "shared",
+]
 
 _COMPONENT = "keepalived"
-_UNIT = "keepalived.service"
+UNIT = "keepalived.service"
 CONFIGURATION = "/etc/keepalived/keepalived.conf"
 # No file of its own: a part of the configuration.
 _SERVICES = "/etc/keepalived/_virtual_servers"
@@ -87,7 +96,7 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
             render(_COMPONENT, _RELEASE, context, mode="0755"),
             *_further_files(cluster, common, context),
         ],
-        units=[_UNIT],
+        units=[UNIT],
         users=["keepalived_script"],
     )
     part.validate = [
@@ -108,21 +117,21 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
         ),
         Action(
             "Start keepalived at boot",
-            ("systemctl", "enable", _UNIT),
+            ("systemctl", "enable", UNIT),
             on=(_DROP_IN,),
-            heals=frozenset({f"enabled {_UNIT}"}),
+            heals=frozenset({f"enabled {UNIT}"}),
         ),
         # Starts it where it does not run; a running one only reads its configuration anew.
         Action(
             "Reload keepalived, or start it",
-            ("systemctl", "reload-or-restart", _UNIT),
+            ("systemctl", "reload-or-restart", UNIT),
             on=(CONFIGURATION,),
-            heals=frozenset({f"active {_UNIT}"}),
+            heals=frozenset({f"active {UNIT}"}),
         ),
     ]
     if has_weight_files(common.services):
         _make_weight_folder(part)
-    part.health = [Health("keepalived runs", ("systemctl", "is-active", "--quiet", _UNIT), 10, 0.5)]
+    part.health = [Health("keepalived runs", ("systemctl", "is-active", "--quiet", UNIT), 10, 0.5)]
     return part
 
 
