@@ -8,6 +8,7 @@ from lvs_model.document import Cluster
 from lvs_model.problems import Problem
 from lvs_model.rules.registry import cluster_rule, service_rule
 from lvs_model.rules.view import Served, View, root_of
+from lvs_model.topology import nat_networks
 
 
 @cluster_rule("flood-limit-zero")
@@ -65,7 +66,8 @@ def conntrack_for_all(cluster: Cluster, view: View) -> Iterator[Problem]:
     Masquerading, and FTP's helper under NAT, need IPVS's connections in the kernel's connection tracking.
     That is one switch for the whole director (Documentation/networking/ipvs-sysctl.rst, conntrack): every
     connection of the other services takes a place there too, and when it is full new ones are dropped
-    (nf_conntrack_max). The packet filter spares those that do not need it.
+    (nf_conntrack_max). The packet filter spares those that do not need it; so does a closed network of
+    real servers under NAT.
 
     Wrong::
 
@@ -75,12 +77,10 @@ def conntrack_for_all(cluster: Cluster, view: View) -> Iterator[Problem]:
 
     Mend: `firewall: {}`. Or accept it, where connections are few.
     """
-    if cluster.firewall is not None:
-        return
     services = view.services_of(cluster)
     tracked = [served for served in services if _tracked(served)]
     others = len(services) - len(tracked)
-    if tracked and others:
+    if tracked and others and not _spares(cluster, view):
         yield Problem(
             f"{root_of(cluster)}.firewall",
             f"{tracked[0].service.name!r} needs connection tracking, and without it the kernel tracks the "
@@ -110,6 +110,12 @@ def defense_always(cluster: Cluster, view: View) -> Iterator[Problem]:
                 "3 drops connections always, also without an attack",
                 "use 1, or accept it",
             )
+
+
+def _spares(cluster: Cluster, view: View) -> bool:
+    """Whether directors keep what needs no tracking out of it (components/filter_rules.py)."""
+    behind = nat_networks(cluster, view.inventory)
+    return cluster.firewall is not None or not all(cluster.networks[name].routed_in for name in behind)
 
 
 def _tracked(served: Served) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..changes import both, group, host, second, service
+from ..changes import both, group, host, network, second, service
 from . import BEHIND, EDGE, S0, document, near, trigger
 
 OLD = second("old", ports=[81], forwarding="masquerade")
@@ -35,6 +35,7 @@ TABLE = [
         "conntrack-for-all",
         both(
             BEHIND,
+            network("sync", routed_in=True),
             service(ports=[21], check={"type": "tcp"}),
             second("one", forwarding="nat", ports=[81]),
             second("two", forwarding="nat", ports=[82]),
@@ -44,6 +45,7 @@ TABLE = [
     ),
     near("conntrack-for-all", both(OLD, document(firewall={}))),
     near("conntrack-for-all", service(forwarding="masquerade")),
+    near("conntrack-for-all", both(BEHIND, OLD)),
     near("conntrack-for-all", both(BEHIND, second("one", forwarding="nat", ports=[81]))),
     trigger(
         "defense-always",

@@ -47,7 +47,6 @@ TABLE = [
         f"{S0}.forwarding: nat, and no address of 198.51.100.0/24 moves with its VIPs, by which web1 "
         f"(198.51.100.21) could answer through the directors: add a free address of 198.51.100.0/24 to "
         "failover.vips",
-        also="conntrack-for-all",
     ),
     trigger(
         "gateway-missing",
@@ -169,7 +168,7 @@ TABLE = [
         "survive a failover: use dr or tun, or take it out of the pool 'edge_web'",
         "host lb2: it is a director and a real server of 'www' by nat: its answers must pass the gateway, "
         "which it can own itself: use dr or tun, or take it out of the pool 'edge_web'",
-        also="conntrack-for-all nat-beside-clients gateway-missing",
+        also="nat-beside-clients gateway-missing",
     ),
     near("director-is-real-server", group("edge_web", "web1", "lb2")),
     near("director-is-real-server", both(group("edge_web", "lb1", "lb2"), service(forwarding="tun"))),
