@@ -46,5 +46,5 @@ def plan(case: str) -> dict[str, Any]:
 
 
 def hosts() -> list[tuple[str, str]]:
-    """Every case with each of its planned hosts."""
-    return [(case, host) for case in INVENTORIES for host in plan(case)["hosts"]]
+    """Every case with each of its planned hosts, in one order in every process (Ansible's may differ)."""
+    return [(case, host) for case in INVENTORIES for host in sorted(plan(case)["hosts"])]

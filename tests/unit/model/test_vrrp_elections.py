@@ -36,11 +36,14 @@ class Election:
     trackers: Sequence[int]
     preempt: bool = True
 
-    def successors(self, owner: int | None, failures: Failures) -> list[int]:
-        """Who may own the VIPs next, given the owner; empty where nothing moves (RFC 5798, 6.4)."""
-        now = [
+    def now(self, failures: Failures) -> list[int | None]:
+        """Every director's priority under these failures."""
+        return [
             effective(base, self.trackers, failed) for base, failed in zip(self.bases, failures, strict=True)
         ]
+
+    def successors(self, owner: int | None, now: Sequence[int | None]) -> list[int]:
+        """Who may own the VIPs next, given the owner; empty where nothing moves (RFC 5798, 6.4)."""
         running = {place: priority for place, priority in enumerate(now) if priority is not None}
         held = None if owner is None else now[owner]
         if held is None:
@@ -49,13 +52,13 @@ class Election:
         # Every backup that is better may be the first to speak up; an equal one never does.
         return [place for place in running if self.preempt and running[place] > held]
 
-    def ends(self, owner: int | None, failures: Failures) -> set[int | None]:
+    def ends(self, owner: int | None, now: Sequence[int | None]) -> set[int | None]:
         """Every owner at which the election may come to rest; AssertionError if it may come back to one."""
         ends: set[int | None] = set()
         paths: list[list[int | None]] = [[owner]]
         while paths:
             path = paths.pop()
-            nexts = self.successors(path[-1], failures)
+            nexts = self.successors(path[-1], now)
             assert not set(nexts) & set(path), f"the VIPs flap: {path}"
             paths += [[*path, place] for place in nexts]
             if not nexts:
@@ -77,8 +80,9 @@ def broken_promise(election: Election) -> str:
     count = len(election.bases)
     for failures in every_failure(count, len(election.trackers)):
         healthy = [place for place in range(count) if not any(failures[place])]
+        now = election.now(failures)
         for owner in (None, *range(count)):
-            ends = election.ends(owner, failures)
+            ends = election.ends(owner, now)
             if healthy and ends != {min(healthy, key=lambda place: -election.bases[place])}:
                 return f"{failures} from {owner} ends at {ends}"
     return ""
@@ -100,10 +104,10 @@ def test_the_simulation_elects_as_keepalived_was_measured_to(
 ) -> None:
     election = Election([150, 100], [tracker], preempt)
 
-    (failed,) = election.ends(0, [[True], [False]])
+    (failed,) = election.ends(0, election.now([[True], [False]]))
     assert (failed == 1) == over
     if over:
-        (repaired,) = election.ends(failed, [[False], [False]])
+        (repaired,) = election.ends(failed, election.now([[False], [False]]))
         assert (repaired == 0) == back
 
 
@@ -174,7 +178,7 @@ def test_without_failback_a_repaired_director_leaves_the_owner_alone(
     failures = data.draw(st.sampled_from(list(every_failure(count, 2))))
     holder = owner % count
 
-    ends = election.ends(holder, failures)
+    ends = election.ends(holder, election.now(failures))
 
     healthy = [place for place in range(count) if not any(failures[place])]
     if holder in healthy:

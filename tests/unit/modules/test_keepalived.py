@@ -165,7 +165,7 @@ def test_vrrp_only(keepalived: Keepalived) -> None:
     assert (keepalived.view()["data"], keepalived.problems) == (None, [])
 
 
-@pytest.mark.parametrize("pid", [None, "", "0", "4194305", str(os.getpid())])
+@pytest.mark.parametrize("pid", [None, "", "0", "4194305", pytest.param(str(os.getpid()), id="another")])
 def test_no_running_keepalived(keepalived: Keepalived, pid: str | None) -> None:
     if pid is not None:
         (keepalived.run / "keepalived.pid").write_text(pid, encoding="ascii")
