@@ -30,7 +30,10 @@ SCENARIOS = sorted(path.parent.name for path in PROJECT.glob("molecule/*/molecul
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_lab_can_build_every_scenario(scenario: str) -> None:
-    found = load(PROJECT / "inventories" / "lab", PROJECT / "molecule" / scenario / "inventory")
+    inventory = PROJECT / "molecule" / scenario / "inventory"
+    # As molecule/shared/create.yml has it: a scenario with nodes of its own stands alone.
+    alone = (inventory / "group_vars" / "all" / "lab.yml").exists()
+    found = load(*([] if alone else [PROJECT / "inventories" / "lab"]), inventory)
     assert {"lb1", "web1", "client1"} <= {node.name for node in found.nodes}
 
 
