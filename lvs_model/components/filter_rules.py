@@ -42,7 +42,7 @@ from lvs_model.topology import Address, Family
 
 VRRP = 112
 _FAMILIES: tuple[Family, ...] = (4, 6)
-_SYNC_GROUP = IPv4Address("224.0.0.81")
+SYNC_GROUP = IPv4Address("224.0.0.81")
 # Protocol numbers of the outer packet: IPv4 or IPv6 in IP (RFC 2003, RFC 4213), GRE (RFC 2784).
 _INNER_PROTOCOL: dict[Family, int] = {4: 4, 6: 41}
 _GRE = 47
@@ -62,7 +62,7 @@ def director_filter(
     that turns connection tracking on. Without such ones and without a packet filter there are no rules.
     """
     firewall = cluster.firewall
-    if firewall is None and not any(behind.values()):
+    if not spares_tracking(cluster, behind):
         return {}
     spared = reached_ports(one for one in services if not needs_tracking(one.service))
     tracked = reached_ports(one for one in services if needs_tracking(one.service))
@@ -104,6 +104,11 @@ def director_filter(
     return {SETS: sets, "raw": raw, "raw_output": output}
 
 
+def spares_tracking(cluster: Cluster, behind: dict[str, bool]) -> bool:
+    """Whether a director's packets for services are kept out of connection tracking; ``behind`` as there."""
+    return cluster.firewall is not None or any(behind.values())
+
+
 def real_server_filter(
     cluster: Cluster, host: Host, inventory: Inventory, served: list[tuple[Serving, Member]]
 ) -> Chains:
@@ -113,7 +118,7 @@ def real_server_filter(
         return {}
     held = [one for one, _ in served if one.service.forwarding in {"dr", "tun"}]
     vips = list(dict.fromkeys(vip for one in held for vip in one.service.vips))
-    ends = _ends(served)
+    ends = tunnel_ends(served)
     raw = list(_tunnels(cluster, inventory, ends))
     devices = sorted({end.device for end in ends})
     # What a tunnel brings for the host itself, or for somebody beyond it, no director has sent.
@@ -229,7 +234,7 @@ def _sync(cluster: Cluster, host: Host, inventory: Inventory, sync: ConnectionSy
     The kernel's daemon listens on this interface only (make_receive_sock, net/netfilter/ipvs/ip_vs_sync.c).
     """
     interface, network = host.interface_on(cluster, sync.network), cluster.networks[sync.network]
-    family = (sync.group or _SYNC_GROUP).version
+    family = (sync.group or SYNC_GROUP).version
     directors = [one.name for one in inventory.directors(cluster)]
     peers: list[object] = [*_peers(inventory, host, directors, network, family)]
     peers += ["fe80::/10"] if family == 6 else []  # to a group of the link
@@ -240,12 +245,12 @@ def _sync(cluster: Cluster, host: Host, inventory: Inventory, sync: ConnectionSy
 
 
 def _sync_sent(cluster: Cluster, host: Host, sync: ConnectionSync) -> str:
-    group = sync.group or _SYNC_GROUP
+    group = sync.group or SYNC_GROUP
     interface = host.interface_on(cluster, sync.network)
     return f'oifname "{interface}" {IP[group.version]} daddr {group} udp dport {sync.port} notrack'
 
 
-class _End(NamedTuple):
+class End(NamedTuple):
     """The end of a tunnel: its device, outer packet's family and protocol, GUE's port, and the RIP."""
 
     device: str
@@ -260,20 +265,20 @@ class _End(NamedTuple):
         return f"udp dport {self.port}" if self.port else f"meta l4proto {self.protocol}"
 
 
-def _ends(served: Iterable[tuple[Serving, Member]]) -> list[_End]:
+def tunnel_ends(served: Iterable[tuple[Serving, Member]]) -> list[End]:
     """The tunnels' ends of these real servers, each once."""
-    found: dict[_End, None] = {}
+    found: dict[End, None] = {}
     for one, member in served:
         tunnel = one.service.tunnel
         for family, rip in member.addresses.items() if one.service.forwarding == "tun" else ():
             outer = ip_address(rip)
             device = tunnel_of(one.service, family, outer.version).device
             protocol = _GRE if tunnel.type == "gre" else _INNER_PROTOCOL[family]
-            found[_End(device, outer.version, protocol, tunnel.port, outer)] = None
+            found[End(device, outer.version, protocol, tunnel.port, outer)] = None
     return sorted(found, key=lambda end: (end.family, end.port or 0, end.protocol, int(end.rip)))
 
 
-def _tunnels(cluster: Cluster, inventory: Inventory, ends: Iterable[_End]) -> Iterator[str]:
+def _tunnels(cluster: Cluster, inventory: Inventory, ends: Iterable[End]) -> Iterator[str]:
     """Wrapped packets only from the directors, and from those that retire, as long as they send."""
     hosts = [*inventory.directors(cluster), *(inventory.hosts[name] for name in inventory.retired)]
     for family in _FAMILIES:
@@ -289,7 +294,7 @@ def _tunnels(cluster: Cluster, inventory: Inventory, ends: Iterable[_End]) -> It
 
 def _spared_tunnels(services: Iterable[Serving]) -> Iterator[str]:
     """Leave the wrapped packets that a director sends untracked: GUE's would have an entry for each flow."""
-    ends = _ends((one, member) for one in services for member in one.members)
+    ends = tunnel_ends((one, member) for one in services for member in one.members)
     rips: dict[tuple[Family, str], list[Address]] = defaultdict(list)
     for end in ends:
         rips[end.family, end.wrapped].append(end.rip)
