@@ -30,7 +30,7 @@ options:
     required: true
   teardown:
     description:
-      - Names of clusters of which nothing is to be left, with commas or blanks between them. Their hosts alone
+      - Names of clusters of which nothing is to be left, with commas or blanks between them. Only their hosts
         are in the plan then, and they hold nothing in it.
       - False plans what the inventory says.
     type: raw

@@ -39,8 +39,8 @@ def compare(
     the plan that were not asked (``--limit``) are left alone.
     ``accept_unreachable`` names unreachable directors without which the operator wants to go on.
 
-    Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors`` and
-    ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed once more afterwards),
+    Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``
+    and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed once more afterwards),
     ``unreachable``, ``summary`` (text for the operator). Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])

@@ -15,11 +15,12 @@ from lvs_model.observation import Observation
 class Difference:
     """Something on a host that is not as planned.
 
-    ``kind`` is what an Action of the plan heals (parts.Action.heals), or ``package`` (of the
-    component ``detail``), ``user`` (named ``detail``), ``file`` (at the path ``detail``), ``transaction``
-    (config_set settles it), ``contract`` (the item ``detail`` of lvs-network is held and not planned), ``stale``
-    (the file at the path ``detail`` is ours and not planned), ``table`` (mended by ``fix``, arguments of ipvsadm), ``pending`` (right by
-    itself soon: a check has not had its first result) or ``health`` (not the host's own to mend).
+    ``kind`` is what an Action of the plan heals (parts.Action.heals), or ``package`` (of the component
+    ``detail``), ``user`` (named ``detail``), ``file`` (at the path ``detail``), ``transaction`` (config_set
+    settles it), ``contract`` (the item ``detail`` of lvs-network is held and not planned), ``stale``
+    (the file at the path ``detail`` is ours and not planned), ``table`` (mended by ``fix``, arguments of ipvsadm),
+    ``pending`` (right by itself soon: a check has not had its first result) or ``health`` (not the host's
+    own to mend).
     """
 
     kind: str

@@ -104,7 +104,7 @@ def successors(plan: dict[str, Any], seen: dict[str, Observation]) -> Iterator[P
             if not any(seen[one].runs(UNIT) for one in cluster["directors"] if one in seen):
                 yield Problem(
                     f"host {host}",
-                    f"it owns VIPs of cluster {name} and shall be no director any more, and no other one runs",
+                    f"it owns VIPs of cluster {name}, shall be no director any more, and no other one runs",
                     "add another director and deploy it first",
                 )
 
@@ -159,11 +159,11 @@ def _loose_ends(plan: dict[str, Any], planned: dict[str, Any], seen: Observation
     for vip in plan["clusters"][planned["cluster"]]["vips"]:
         if seen.owns(vip):
             interface = seen.addresses[vip]
-            prefix = 128 if ":" in vip else 32
+            command = f"ip address delete {vip}/{128 if ':' in vip else 32} dev {interface}"
             yield Problem(
                 f"host {seen.host}",
                 f"VIP {vip} is on its {interface}, and no keepalived of ours has put it there",
-                f"take it away where it is configured, and now: ip address delete {vip}/{prefix} dev {interface}",
+                f"take it away where it is configured, and now: {command}",
             )
 
 

@@ -2,7 +2,7 @@
 
 lvs-network (roles/network) sets the items in their order and takes them back in the reverse one, so that the
 order here is the safe one: a VIP is on lo only after its interfaces are silent about it in ARP, and no longer
-when they are not. Items are lines of its configuration; roles/network/README.md has the grammar.
+when they are not. Items are lines of its configuration; the template of lvs-network has the grammar.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def items_of(parts: Iterable[Part]) -> list[str]:
 
 
 def network(parts: Iterable[Part], interfaces: list[str]) -> Part:
-    """The tool, its unit and its configuration for all other parts of a host; ``interfaces`` must be there."""
+    """The tool, its unit and its configuration for all other parts of a host, on its ``interfaces``."""
     items = items_of(parts)
     if not items:
         return Part(component=_COMPONENT)

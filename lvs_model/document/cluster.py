@@ -77,7 +77,8 @@ class Defense(Strict):
         default=0, description="Drop one packet in some on its way in: 0 never, 1 or 2 in need, 3 always."
     )
     secure_tcp: DefenseMode = Field(
-        default=0, description="Shorter time-outs of half-open connections: 0 never, 1 or 2 in need, 3 always."
+        default=0,
+        description="Shorter time-outs of half-open connections: 0 never, 1 or 2 in need, 3 always.",
     )
 
 
