@@ -39,7 +39,8 @@ class Namespace:
     def send(self, device: str, frame: bytes, count: int) -> None:
         """Send a frame out of an interface."""
         code = (
-            "import socket, sys; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0));"
+            "import socket, sys; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW);"
+            "s.bind((sys.argv[1], 0));"
             "[s.send(bytes.fromhex(sys.argv[2])) for _ in range(int(sys.argv[3]))]"
         )
         argv = [*self.enter, sys.executable, "-c", code, device, frame.hex(), str(count)]
@@ -154,10 +155,11 @@ REQUEST4, REQUEST6 = ip("198.51.100.7", V4, tcp(1024, 80)), ip("2001:db8:9::7", 
         ),
         ("gue", "v1", frame(ip("fd00::1", "fd00::2", GUE + REQUEST6, 17)), {"tunnelled_in.2001-db8--10": 3}),
     ],
+    ids=lambda value: "frame" if isinstance(value, bytes) else None,
 )
 def test_real_packets_are_counted_as_what_they_are(
     namespace: Namespace,
-    tunnel: Any,
+    tunnel: Tunnel | None,
     device: str,
     sent: bytes,
     expected: dict[str, int],
