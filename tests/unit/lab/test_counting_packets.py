@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.counting import Counting, Statistics, mac, total, vip_table
+from lab.counting import Counting, Statistics, Tunnel, mac, total, vip_table
 from lab.runner import LocalRunner, Result
 
 PEER = "02:00:00:00:00:99"
