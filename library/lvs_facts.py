@@ -76,6 +76,18 @@ options:
       - Waits at most 1.5 seconds for the answer. Needs root.
     type: bool
     default: false
+  network:
+    description: Whether to ask lvs-network for the items that it holds in the kernel. Needs root.
+    type: bool
+    default: false
+  nftables:
+    description: Whether to read the rules of nftables. Needs root.
+    type: bool
+    default: false
+  managed:
+    description: Whether to list the files that M(config_set) has put on the node. Needs root.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -151,6 +163,25 @@ observation:
       description: Generations whose M(config_set) was interrupted and has not been settled yet.
       type: list
       elements: str
+    network:
+      description:
+        - The items that lvs-network holds in the kernel, one a line, as C(lvs-network held) prints them.
+        - Null unless it was asked for, and where lvs-network is not installed.
+      type: str
+      sample: "module ipip\naddress 192.0.2.10 tunl0\n"
+    nftables:
+      description:
+        - Null unless it was asked for. C(ours) is the toolkit's own table in the text of
+          C(nft -s list table inet lvs_toolkit), C(loaded) the same from when it was loaded, C(ruleset) the
+          JSON text of C(nft -j list ruleset). Each is null if there is none, or no nft.
+      type: dict
+    managed:
+      description:
+        - The files that M(config_set) has put on the node and that are still there, sorted, as its kept
+          generations tell. Null unless it was asked for.
+      type: list
+      elements: str
+      sample: [/etc/lvs-toolkit/network.conf]
     euid: {type: int, description: "Effective user that read all this; 0 is root.", sample: 0}
     arp:
       description:
@@ -190,6 +221,8 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     observation["files"] = lvs_host.files(host, wanted["files"], wanted["marker"])
     observation["users"] = lvs_host.users(wanted["users"])
     observation["unfinished"] = lvs_host.unfinished(host)
+    for part in ("network", "nftables", "managed"):
+        observation[part] = getattr(lvs_host, part)(host) if wanted[part] else None
     observation["addresses"] = host.output(["ip", "-j", "address"])
     observation["ipvs"] = lvs_host.ipvs(host)
     observation["arp"] = lvs_arp.who_has(wanted["arp"])
@@ -203,6 +236,7 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Run the module."""
     names = {"type": "list", "elements": "str", "default": []}
+    no = {"type": "bool", "default": False}
     question = {
         "interface": {"type": "str", "required": True},
         "address": {"type": "str", "required": True},
@@ -213,7 +247,7 @@ def main() -> None:
             **dict.fromkeys(("packages", "units", "modules", "sysctls", "files", "users"), names),
             "marker": {"type": "str"},
             "arp": {"type": "list", "elements": "dict", "default": [], "options": question},
-            "keepalived": {"type": "bool", "default": False},
+            **dict.fromkeys(("keepalived", "network", "nftables", "managed"), no),
         },
         supports_check_mode=True,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import grp
 import hashlib
+import json
 import os
 import pwd
 import stat
@@ -30,6 +31,9 @@ UNIT_PROPERTIES = (
     "ActiveEnterTimestampMonotonic",
     "NeedDaemonReload",
 )
+_STATE = "/var/lib/lvs-toolkit"
+_NETWORK = "/usr/local/lib/lvs-toolkit/lvs-network"
+_TABLE = "lvs_toolkit"
 _SBIN = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin", "/usr/local/bin")
 
 
@@ -62,7 +66,9 @@ class Host:
         return None if text is None else text.rstrip("\n")
 
     def installed(self, command: str) -> bool:
-        """Tell whether a command is there, without forking."""
+        """Tell whether a command, or the program at an absolute path, is there, without forking."""
+        if command.startswith("/"):
+            return os.access(self.path(command), os.X_OK)
         return any(os.access(self.path(f"{folder}/{command}"), os.X_OK) for folder in _SBIN)
 
     def output(self, argv: list[str], accept: tuple[int, ...] = (0,)) -> str | None:
@@ -197,18 +203,65 @@ def users(names: list[str]) -> dict[str, int | None]:
     return numbers
 
 
-def unfinished(host: Host, state_dir: str = "/var/lib/lvs-toolkit") -> list[str]:
+def unfinished(host: Host) -> list[str]:
     """Return the generations whose transaction (config_set) was interrupted and is not settled yet."""
-    folder = host.path(f"{state_dir}/generations")
+    found = _journals(host)
+    return [name for name, states in found.items() if states & {"open", "confirmed"}]
+
+
+def managed(host: Host) -> list[str]:
+    """Return the files that config_set has put here and that are still there, sorted.
+
+    All generations that hold are read, the oldest first: one that does not name a file leaves it where it
+    is. So what a run has left that ended before its last step, which removes files, is told as well.
+    """
+    present: dict[str, bool] = {}
+    for name, states in _journals(host).items():
+        for state in states & {"confirmed", "committed"}:
+            path = f"{_STATE}/generations/{name}/journal.{state}.json"
+            try:
+                files = json.loads(host.read(path) or "")["files"]
+                present.update({file["path"]: file["state"] == "present" for file in files})
+            except (ValueError, LookupError, TypeError) as error:
+                host.problems.append(f"{path}: is no journal ({error})")
+    return sorted(path for path, state in present.items() if state and os.path.lexists(host.path(path)))
+
+
+def _journals(host: Host) -> dict[str, set[str]]:
+    """Return the states in the names of each generation's journals, generations from old to new."""
+    folder = host.path(f"{_STATE}/generations")
     try:
-        generations = sorted(os.listdir(folder))
+        names = sorted(os.listdir(folder), key=lambda name: (len(name), name))
+        found = {name: os.listdir(f"{folder}/{name}") for name in names if os.path.isdir(f"{folder}/{name}")}
     except FileNotFoundError:
-        return []
+        return {}
     except OSError as error:
         host.problems.append(f"{folder}: {error.strerror}")
-        return []
-    names = ("journal.open.json", "journal.confirmed.json")
-    return [one for one in generations if any(os.path.exists(f"{folder}/{one}/{name}") for name in names)]
+        return {}
+    parts = {name: [file.split(".") for file in files] for name, files in found.items()}
+    return {
+        name: {part[1] for part in some if len(part) == 3 and (part[0], part[2]) == ("journal", "json")}
+        for name, some in parts.items()
+    }
+
+
+def network(host: Host) -> str | None:
+    """Return the items that lvs-network holds in the kernel, one a line; None where it is not installed."""
+    return host.output([_NETWORK, "held"])
+
+
+def nftables(host: Host) -> dict[str, str | None]:
+    """Return the toolkit's own table as it is and as it was loaded, and all rules in JSON (nft(8)).
+
+    The table is asked for only if it is there: nft fails otherwise.
+    """
+    ruleset = host.output(["nft", "-j", "list", "ruleset"])
+    there = ruleset is not None and f'"{_TABLE}"' in ruleset
+    return {
+        "ours": host.output(["nft", "-s", "list", "table", "inet", _TABLE]) if there else None,
+        "loaded": host.read("/run/lvs-toolkit/nftables.loaded"),
+        "ruleset": ruleset,
+    }
 
 
 def files(host: Host, paths: list[str], marker: str | None = None) -> dict[str, dict[str, Any] | None]:

@@ -203,3 +203,57 @@ def test_ipvs_without_ipvsadm(node: Node) -> None:
     found = lvs_host.ipvs(node.host)
     assert (found["proc"], found["table"]) == ("IP Virtual Server version 1.2.1 (size=4096)", None)
     assert node.host.problems == []
+
+
+TOOL = "/usr/local/lib/lvs-toolkit/lvs-network"
+HELD = "address 192.0.2.10 lo\n"
+
+
+def test_the_networks_items_are_those_that_the_tool_tells(node: Node) -> None:
+    node.file(TOOL[1:], "").chmod(0o755)
+    node.answers[TOOL] = (0, HELD, "")
+    assert lvs_host.network(node.host) == HELD
+    assert node.calls == [[TOOL, "held"]]
+
+
+@pytest.mark.parametrize("mode", [None, 0o644])
+def test_without_the_tool_there_are_no_items(node: Node, mode: int | None) -> None:
+    if mode is not None:
+        node.file(TOOL[1:], "").chmod(mode)
+    assert lvs_host.network(node.host) is None
+    assert (node.calls, node.host.problems) == ([], [])
+
+
+def test_a_tool_that_fails_is_a_problem(node: Node) -> None:
+    node.file(TOOL[1:], "").chmod(0o755)
+    node.answers[TOOL] = (1, HELD, "line 3 is broken\n")
+    assert lvs_host.network(node.host) is None
+    assert node.host.problems == [f"{TOOL} held: exit code 1: line 3 is broken"]
+
+
+RULESET = '{"nftables": [{"table": {"family": "inet", "name": "%s"}}]}'
+
+
+def test_the_rules_of_nftables(node: Node) -> None:
+    node.command("nft -j list ruleset", 0, RULESET % "lvs_toolkit")
+    node.command("nft -s list table inet lvs_toolkit", 0, "table inet lvs_toolkit {\n}\n")
+    node.file("run/lvs-toolkit/nftables.loaded", "table inet lvs_toolkit {\n\tchain raw\n}\n")
+    assert lvs_host.nftables(node.host) == {
+        "ours": "table inet lvs_toolkit {\n}\n",
+        "loaded": "table inet lvs_toolkit {\n\tchain raw\n}\n",
+        "ruleset": RULESET % "lvs_toolkit",
+    }
+
+
+@pytest.mark.parametrize("name", ["filter", "lvs_toolkit_2", "not_lvs_toolkit"])
+def test_our_table_is_asked_for_only_if_it_is_there(node: Node, name: str) -> None:
+    node.command("nft -j list ruleset", 0, RULESET % name)
+    found = lvs_host.nftables(node.host)
+    assert (found["ours"], found["loaded"], found["ruleset"]) == (None, None, RULESET % name)
+    assert (len(node.calls), node.host.problems) == (1, [])
+
+
+def test_without_nft_only_what_was_loaded_is_known(node: Node) -> None:
+    node.file("run/lvs-toolkit/nftables.loaded", "table\n")
+    assert lvs_host.nftables(node.host) == {"ours": None, "loaded": "table\n", "ruleset": None}
+    assert (node.calls, node.host.problems) == ([], [])

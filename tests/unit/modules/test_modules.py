@@ -89,8 +89,9 @@ def test_observation_has_what_is_documented(tmp_path: Path) -> None:
     documented = yaml.safe_load(lvs_facts.RETURN)["observation"]["contains"]
     lists = ("packages", "units", "modules", "sysctls", "files", "users", "arp")
     wanted: dict[str, list[object]] = {name: [] for name in lists}
+    asked = dict.fromkeys(("keepalived", "network", "nftables", "managed"), True)
     host = lvs_host.Host(lambda argv: (127, "", ""), str(tmp_path))
-    observation = lvs_facts.observe(host, {**wanted, "marker": None, "keepalived": True})
+    observation = lvs_facts.observe(host, {**wanted, **asked, "marker": None})
     assert set(observation) - {"problems"} == set(documented)
     assert observation["problems"] == []
 
@@ -119,7 +120,8 @@ def test_facts_by_ansible_in_check_mode(tmp_path: Path) -> None:
     assert observation["euid"] == os.geteuid()
     assert observation["kernel"] == os.uname().release
     assert observation["arp"][0]["skipped"]
-    assert observation["keepalived"] is None  # was not asked for
+    for part in ("keepalived", "network", "nftables", "managed"):
+        assert observation[part] is None  # was not asked for
 
 
 def test_probe_by_ansible_in_check_mode(web: WebServer) -> None:
