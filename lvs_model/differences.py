@@ -18,7 +18,8 @@ class Difference:
     ``kind`` is what an Action of the plan heals (parts.Action.heals), or ``package`` (of the component
     ``detail``), ``user`` (named ``detail``), ``file`` (at the path ``detail``), ``transaction`` (config_set
     settles it), ``contract`` (the item ``detail`` of lvs-network is held and not planned), ``stale``
-    (the file at the path ``detail`` is ours and not planned), ``table`` (mended by ``fix``, arguments of ipvsadm),
+    (the file at the path ``detail`` is ours and not planned), ``table`` (mended by ``fix``, arguments of
+    ipvsadm),
     ``pending`` (right by itself soon: a check has not had its first result) or ``health`` (not the host's
     own to mend).
     """

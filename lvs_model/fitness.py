@@ -7,7 +7,9 @@ from typing import Any
 
 from lvs_model.components.keepalived import CONFIGURATION, UNIT
 from lvs_model.differences import Difference
+from lvs_model.expected_packets import packets_of
 from lvs_model.observation import Observation
+from lvs_model.packet_filter import foreign_drops
 from lvs_model.problems import Problem
 
 # Systems on which the roles are proven: os-release id and version.
@@ -150,6 +152,9 @@ def fitness(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) ->
             )
     yield from _adoption(planned, seen)
     yield from _loose_ends(plan, planned, seen)
+    ruleset = (seen.raw.get("nftables") or {}).get("ruleset")
+    for drop in foreign_drops(ruleset or "", packets_of(planned["packets"])):
+        yield Problem(path, drop, "then run this again")
 
 
 def _loose_ends(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from lvs_model.components.network import items_of, network
 from lvs_model.components.nftables import nftables
 from lvs_model.components.real_server import interfaces_of, real_server
 from lvs_model.document import Cluster
+from lvs_model.expected_packets import expected_packets
 from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
 from lvs_model.problems import ModelError, Problem
@@ -78,7 +79,7 @@ def _add_cluster(
         parts = [ipvs.director(cluster, host, common.services)]
         chains = director_chains(cluster, host, inventory, common.services, common.elections)
         if host.name in served:
-            parts.append(real_server(cluster, host, inventory, served[host.name][1], director=True))
+            parts.append(real_server(cluster, host, served[host.name][1], director=True))
             chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
         parts += [nftables(chains), keepalived.director(cluster, host, inventory, common)]
         roles = ["director", *(["real_server"] if host.name in served else [])]
@@ -86,6 +87,7 @@ def _add_cluster(
             # A change of these changes the table.
             "table_files": [keepalived.CONFIGURATION],
             "engine_unit": keepalived.UNIT,
+            "packets": expected_packets(cluster, host, inventory, common.services, common.elections),
         }
         found["observe"]["arp"] = _arp_questions(cluster, host, common)
         # Where it takes part in each election, by the label of the instance.
@@ -100,10 +102,13 @@ def _add_cluster(
     for name, (host, services) in served.items():
         if name not in plan["hosts"]:
             parts = [
-                real_server(cluster, host, inventory, services, director=False),
+                real_server(cluster, host, services, director=False),
                 nftables(real_server_chains(cluster, host, inventory, common.services)),
             ]
-            plan["hosts"][name] = _host(cluster, host, ["real_server"], parts)
+            own = [one for one, _ in services]
+            plan["hosts"][name] = _host(cluster, host, ["real_server"], parts) | {
+                "packets": expected_packets(cluster, host, inventory, own, common.elections)
+            }
     for name in inventory.probes[:1]:
         # The first host of the group asks for every service.
         probe = plan["probes"].setdefault(name, {"requests": []})
@@ -237,6 +242,7 @@ def retired() -> dict[str, Any]:
         "items": [],
         "addresses": {},
         "interfaces": [],
+        "packets": [],
         "observe": _observe([], merged, []) | {"units": [keepalived.UNIT], "keepalived": True},
     }
 

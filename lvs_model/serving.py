@@ -7,13 +7,13 @@ Sources: ipvsadm(8), keepalived.conf(5).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from ipaddress import IPv4Network
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, ip_address
 from typing import Any
 
 from lvs_model.document import Check, Cluster, FileCheck, ScriptCheck, Service, Thresholds
 from lvs_model.inventory import Host, Inventory
-from lvs_model.topology import Family, colocated, server_address
+from lvs_model.topology import Address, Family, colocated, gateways_of, server_address
 
 # The kernel's flags of the forwarding methods: masquerading is NAT with another source address.
 _METHODS = {"dr": "dr", "nat": "nat", "masquerade": "nat", "tun": "tun"}
@@ -25,7 +25,8 @@ class Member:
     """A real server of a service, with what is its own there.
 
     ``addresses`` are the RIPs by the family of the VIPs that lead to them (a tunnel's may be of the other
-    one); ``port`` is its own port under address translation, or None.
+    one); ``port`` is its own port under address translation, or None; ``gateways`` are by family what it
+    answers through under NAT.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Member:
     port: int | None
     thresholds: Thresholds | None
     checks: list[Check]
+    gateways: dict[Family, Address] = field(default_factory=dict)
 
     @property
     def dynamic(self) -> bool:
@@ -133,11 +135,12 @@ def serving(cluster: Cluster, inventory: Inventory, marks: dict[tuple[str, str],
     """Every service of a cluster; ``marks`` as topology.marks gives them."""
     # The same host has the same address in every service that reaches it in the same way.
     known: dict[tuple[str, str, Family], str | None] = {}
+    ways: dict[tuple[frozenset[Address], str], Address | None] = {}
     return [
         Serving(
             service,
             marks.get((cluster.name, service.name)),
-            _members(cluster, service, inventory, known),
+            _members(cluster, service, inventory, known, ways),
             colocated(cluster, inventory, service),
         )
         for service in cluster.services
@@ -149,6 +152,7 @@ def _members(
     service: Service,
     inventory: Inventory,
     known: dict[tuple[str, str, Family], str | None],
+    ways: dict[tuple[frozenset[Address], str], Address | None],
 ) -> list[Member]:
     weights = inventory.weights(cluster, service)
     families: set[Family] = {vip.version for vip in service.vips}
@@ -168,9 +172,32 @@ def _members(
                 own.port if own else None,
                 (own and own.thresholds) or service.thresholds,
                 (own and own.check) or service.checks,
+                _gateways(cluster, service, inventory, addresses, ways)
+                if service.forwarding == "nat"
+                else {},
             )
         )
     return members
+
+
+def _gateways(
+    cluster: Cluster,
+    service: Service,
+    inventory: Inventory,
+    addresses: dict[Family, str],
+    ways: dict[tuple[frozenset[Address], str], Address | None],
+) -> dict[Family, Address]:
+    found: dict[Family, Address] = {}
+    vips = frozenset(service.vips)
+    for family, address in addresses.items():
+        if (vips, address) not in ways:
+            ways[vips, address] = next(
+                iter(gateways_of(cluster, inventory, service, ip_address(address))), None
+            )
+        way = ways[vips, address]
+        if way is not None:
+            found[family] = way
+    return found
 
 
 def _address(

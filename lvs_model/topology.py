@@ -204,8 +204,11 @@ def server_address(cluster: Cluster, service: Service, host: Host, family: Famil
     families: tuple[Family, ...] = (family,)
     if service.forwarding == "tun":
         families = (4, 6) if family == 4 else (6, 4)
-    first = cluster.failover.network
-    order = [first, *(name for name in cluster.networks if name != first)]
+    first = [cluster.failover.network]
+    if service.forwarding == "nat":
+        # Where there is a gateway for the answers.
+        first = [*dict.fromkeys(network_of(cluster, vip) or "" for vip in cluster.unserved_vips), *first]
+    order = list(dict.fromkeys([*first, *cluster.networks]))
     for wanted in families:
         for name in order:
             if name in cluster.networks and (found := host.address_in(cluster.networks[name], wanted)):
@@ -220,19 +223,25 @@ def gateways(
 ) -> list[Address]:
     """Addresses through which a real server under NAT may answer a service's clients.
 
-    They move with the service's VIPs, belong to no service, and lie in the real server's own subnet. One
-    is right; none or several are for the rules to complain about.
+    They move with the service's VIPs (in one instance, or in instances of one sync group), belong to no
+    service, and lie in the real server's own subnet. One is right; none or several are for the rules to
+    complain about.
     """
     own = server_address(cluster, service, host, family)
-    if own is None:
-        return []
-    served = {vip for one in cluster.services for vip in one.vips}
+    return [] if own is None else gateways_of(cluster, inventory, service, own)
+
+
+def gateways_of(cluster: Cluster, inventory: Inventory, service: Service, own: Address) -> list[Address]:
+    """The same for a real server's address."""
+    known = instances(cluster, inventory)
+    moved = [one for one in known if set(one.vips) & set(service.vips)]
+    groups = {sync_group_of(cluster, one) for one in moved} - {None}
+    moved += [one for one in known if one not in moved and sync_group_of(cluster, one) in groups]
     return [
         vip
-        for instance in instances(cluster, inventory)
-        if set(instance.vips) & set(service.vips)
-        for vip in instance.vips
-        if vip not in served and vip.version == family and _same_subnet(cluster, own, vip)
+        for one in moved
+        for vip in one.vips
+        if vip in cluster.unserved_vips and vip.version == own.version and _same_subnet(cluster, own, vip)
     ]
 
 

@@ -23,7 +23,7 @@ from lvs_model.components.nft_words import (
     address_set,
     addresses,
     declared,
-    endpoint_set,
+    endpoint_sets,
     flood_set,
     merged,
     needs_tracking,
@@ -71,9 +71,9 @@ def director_filter(
     answers = _answers(services)
     own_answers = any(one.colocated and _member(one, host) for one in services)
     sets = [
-        *(line for family in families for line in endpoint_set(f"tracked{family}", family, tracked)),
-        *(line for family in families for line in endpoint_set(f"untracked{family}", family, spared)),
-        *answers,
+        *endpoint_sets("tracked", tracked),
+        *endpoint_sets("untracked", spared),
+        *answers.values(),
     ]
     raw: list[str] = []
     output = list(_spared_tunnels(services))
@@ -87,14 +87,17 @@ def director_filter(
             sets += [flood_set(family) for family in families]
             raw += [_flood(family, firewall.flood) for family in families]
     # Those that need tracking first: FTP's data connections may meet any port.
-    raw += [f"{_at(family)} @tracked{family} accept" for family in _families(tracked)]
-    raw += [f"{_at(family)} @untracked{family} notrack accept" for family in _families(spared)]
+    raw += [f"{match} accept" for match in _matches("tracked", tracked)]
+    raw += [f"{match} notrack accept" for match in _matches("untracked", spared)]
     if own_answers:
-        output += [f"{_at(family, 's')} @untracked{family} notrack" for family in _families(spared)]
+        output += [f"{match} notrack" for match in _matches("untracked", spared, "s")]
     if answers:
         # Not what is the director's own, such as answers to its checks.
         interfaces = one_of(f'"{name}"' for name in behind)
-        raw.append(f"iifname {interfaces} meta l4proto . th sport @answers fib daddr type != local notrack")
+        raw += [
+            f"iifname {interfaces} {protocol} sport @answers_{protocol} fib daddr type != local notrack"
+            for protocol in answers
+        ]
     if firewall is not None:
         if firewall.only_services:
             raw += [rule for family in families for rule in _rest(family)]
@@ -131,16 +134,19 @@ def real_server_filter(
     director = any(one.name == host.name for one in inventory.directors(cluster))
     if firewall.only_services and not director:  # a director's rules say the same
         reached = reached_ports(held)
+        sets += endpoint_sets("services", reached)
+        raw += [f"{match} accept" for match in _matches("services", reached)]
         for family in _families(reached):
-            sets += endpoint_set(f"services{family}", family, reached)
             sets += address_set(f"vips{family}", family, vips)
-            raw.append(f"{_at(family)} @services{family} accept")
             raw += _rest(family)
     return {SETS: sets, "raw": raw}
 
 
-def _at(family: Family, side: str = "d") -> str:
-    return f"{IP[family]} {side}addr . meta l4proto . th {side}port"
+def _matches(name: str, reached: Ranges, side: str = "d") -> Iterator[str]:
+    """What matches the destination (or the source, "s") of packets in the sets of endpoint_sets."""
+    for family, protocol in sorted({(vip.version, protocol) for vip, protocol in reached}):
+        place = f"{IP[family]} {side}addr . {protocol} {side}port"
+        yield f"{place} @{name}{family}_{protocol}"
 
 
 def _families(reached: Ranges) -> list[Family]:
@@ -168,8 +174,8 @@ def _flood(family: Family, limit: Flood) -> str:
     )
 
 
-def _answers(services: Iterable[Serving]) -> list[str]:
-    """The set of protocol . port that answers of NAT's real servers come from."""
+def _answers(services: Iterable[Serving]) -> dict[str, str]:
+    """By protocol the set of ports that answers of NAT's real servers come from."""
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for one in services:
         service = one.service
@@ -179,10 +185,10 @@ def _answers(services: Iterable[Serving]) -> list[str]:
         for protocol in service.protocols:
             for port in own:
                 found[protocol] += ports_of(service, protocol) if port is None else [(port, port)]
-    elements = [
-        f"{protocol} . {port}" for protocol in sorted(found) for port in words_of(merged(found[protocol]))
-    ]
-    return [declared("answers", "inet_proto . inet_service", elements)] if elements else []
+    return {
+        protocol: declared(f"answers_{protocol}", "inet_service", words_of(merged(ranges)))
+        for protocol, ranges in sorted(found.items())
+    }
 
 
 def _places(cluster: Cluster, host: Host, elections: Iterable[Election]) -> list[str]:

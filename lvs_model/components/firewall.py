@@ -57,7 +57,7 @@ def director_chains(
         director_filter(cluster, host, inventory, services, elections, behind),
         {
             "mark": [rule for one in services if one.mark is not None for rule in _marks(one)],
-            "forward": list(_forward(closed)),
+            "forward": [*_forward(closed), *_private(cluster, host, services, behind)],
             "masquerade": [rule for one in services for rule in _masquerade(one)],
         },
     )
@@ -141,6 +141,19 @@ def _forward(closed: list[str]) -> Iterator[str]:
         elsewhere = f'iifname != "{interface}" oifname "{interface}"'
         yield f"{elsewhere} ct state established,related accept"
         yield f"{elsewhere} drop"
+
+
+def _private(cluster: Cluster, host: Host, services: list[Serving], behind: dict[str, bool]) -> Iterator[str]:
+    """Where a director routes answers, keep it from routing into networks that no client asks (sync)."""
+    if not any(one.service.forwarding in {"nat", "masquerade"} for one in services):
+        return
+    asked = {network_of(cluster, vip) for one in services for vip in one.service.vips}
+    asked.add(cluster.failover.network)
+    own = {host.interface_on(cluster, name) for name in asked if name in cluster.networks} | set(behind)
+    for name, network in cluster.networks.items():
+        interface = host.interface_on(cluster, name)
+        if interface not in own and host.address_in(network) is not None:
+            yield f'iifname != "{interface}" oifname "{interface}" drop'
 
 
 def _masquerade(one: Serving) -> Iterator[str]:

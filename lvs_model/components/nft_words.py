@@ -102,16 +102,17 @@ def words_of(ranges: Iterable[Range]) -> list[str]:
     return [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
 
 
-def endpoint_set(name: str, family: Family, reached: Ranges) -> Iterator[str]:
-    """The set of a family's VIP . protocol . port, if it has any."""
-    elements = [
-        f"{vip} . {protocol} . {port}"
-        for (vip, protocol), ranges in reached.items()
-        if vip.version == family
-        for port in words_of(ranges)
-    ]
-    if elements:
-        yield declared(name, f"{_ADDRESS[family]} . inet_proto . inet_service", elements)
+def endpoint_sets(name: str, reached: Ranges) -> Iterator[str]:
+    """The sets of VIP . port, one for each family and protocol that there is.
+
+    The protocol is no part of a set's keys: nft 1.0.6 puts `meta l4proto` beside an interval in a form that
+    newer kernels refuse (EOPNOTSUPP from Linux 6.12).
+    """
+    found: dict[tuple[Family, str], list[str]] = defaultdict(list)
+    for (vip, protocol), ranges in reached.items():
+        found[vip.version, protocol] += [f"{vip} . {port}" for port in words_of(ranges)]
+    for (family, protocol), elements in sorted(found.items()):
+        yield declared(f"{name}{family}_{protocol}", f"{_ADDRESS[family]} . inet_service", elements)
 
 
 def address_set(name: str, family: Family, found: Iterable[Address]) -> Iterator[str]:

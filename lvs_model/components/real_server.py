@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from lvs_model.document import Cluster, Service
-from lvs_model.inventory import Host, Inventory, network_of
+from lvs_model.inventory import Host, network_of
 from lvs_model.parts import Part
 from lvs_model.serving import Member, Serving
-from lvs_model.topology import Address, Family, gateways
+from lvs_model.topology import Address, Family
 
 _COMPONENT = "real_server"
 # Free of the kernel's and iproute2's own numbers (ip-rule(8), /etc/iproute2/rt_tables).
@@ -53,7 +53,6 @@ def tunnel_of(service: Service, vip: Family, outer: Family) -> Tunnel:
 def real_server(
     cluster: Cluster,
     host: Host,
-    inventory: Inventory,
     served: list[tuple[Serving, Member]],
     *,
     director: bool,
@@ -71,7 +70,7 @@ def real_server(
                 silent |= family == 4
                 _hold(part, one.service, vips, ip_address(rip), director=director)
             elif one.service.forwarding == "nat":
-                _answer_through(part, cluster, host, inventory, one, member, family)
+                _answer_through(part, cluster, host, one, member, family)
     part.items = list(_without_covered(part.items))
     # An address that is on lo for one service is the same for all.
     on_lo = {item.split()[1] for item in part.items if item.startswith("address ") and item.endswith(" lo")}
@@ -123,16 +122,15 @@ def _answer_through(
     part: Part,
     cluster: Cluster,
     host: Host,
-    inventory: Inventory,
     one: Serving,
     member: Member,
     family: Family,
 ) -> None:
     """Send answers to clients through the gateway VIP; what stays on the subnet goes its direct way."""
     rip = member.addresses[family]
-    gateway = gateways(cluster, inventory, one.service, host, family)[0]
+    gateway = member.gateways[family]
     network = network_of(cluster, gateway)
-    if network is None:  # gateways() finds addresses of networks only
+    if network is None:  # gateways_of finds addresses of networks only
         raise ValueError(f"{gateway} is on no network")
     interface = host.interface_on(cluster, network)
     subnet = next(subnet for subnet in cluster.networks[network].subnets if gateway in subnet)

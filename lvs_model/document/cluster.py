@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -99,7 +101,7 @@ class Ipvs(Strict):
     backup_only: bool = Field(
         default=False,
         description="True: a director that only listens to connection sync does not schedule "
-        "(net.ipv4.vs.backup_only), for directors that are real servers too.",
+        "(net.ipv4.vs.backup_only).",
     )
     sloppy_tcp: bool = Field(
         default=False,
@@ -150,6 +152,13 @@ class Cluster(Strict):
     extra_lines: ExtraLines = Field(
         default=ExtraLines(), description="Lines of keepalived.conf(5) that the toolkit does not know."
     )
+
+    @cached_property
+    def unserved_vips(self) -> dict[IPv4Address | IPv6Address, None]:
+        """VIPs that belong to no service, each once: gateways of real servers are among them."""
+        served = {vip for service in self.services for vip in service.vips}
+        named = [vip for one in self.failover.instances for vip in one.vips]
+        return dict.fromkeys(vip for vip in [*self.failover.vips, *named] if vip not in served)
 
 
 class HostVariables(Strict):
