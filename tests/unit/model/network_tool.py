@@ -20,7 +20,10 @@ state() {
     ip -4 route show table all; ip -6 route show table all | grep -v -e fe80: -e ff00: | sort
     ip -d -4 rule; ip -d -6 rule
     cat /sys/class/net/tunl0/flags
-    grep -H . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/forwarding
+    for name in forwarding accept_redirects send_redirects rp_filter arp_ignore arp_announce; do
+        grep -H . /proc/sys/net/ipv4/conf/*/$name
+    done
+    grep -H . /proc/sys/net/ipv4/ping_group_range /proc/sys/net/ipv6/conf/*/forwarding
 }
 """
 
