@@ -82,7 +82,8 @@ def _askable(one: dict[str, Any]) -> bool:
 def _request(service: Service) -> dict[str, Any]:
     """What a client asks of the service, in the words of lvs_probe: by default what its check asks."""
     probe, check = service.probe, service.http_check
-    plain = check is not None and not check.tls
+    # A check of another port says nothing about what the service itself speaks.
+    plain = check is not None and not check.tls and check.port is None
     return {
         # Only an http answer can name its real server; lvs_probe does not speak TLS.
         "protocol": "http" if probe.header or plain else "tcp",

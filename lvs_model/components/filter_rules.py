@@ -64,15 +64,21 @@ def director_filter(
     firewall = cluster.firewall
     if not spares_tracking(cluster, behind):
         return {}
-    spared = reached_ports(one for one in services if not needs_tracking(one.service))
-    tracked = reached_ports(one for one in services if needs_tracking(one.service))
+    needing = [one for one in services if needs_tracking(one.service)]
+    others = [one for one in services if not needs_tracking(one.service)]
+    # FTP's data connections come last: they may meet any port, and those that are listed mean others.
+    ways = [
+        ("untracked", reached_ports(others, data=False), " notrack"),
+        ("tracked", reached_ports(needing, data=False), ""),
+        ("untracked_data", reached_ports(others, data=True), " notrack"),
+        ("tracked_data", reached_ports(needing, data=True), ""),
+    ]
     vips = list(dict.fromkeys(vip for one in services for vip in one.service.vips))
     families = sorted({vip.version for vip in vips})
     answers = _answers(services)
     own_answers = any(one.colocated and _member(one, host) for one in services)
     sets = [
-        *endpoint_sets("tracked", tracked),
-        *endpoint_sets("untracked", spared),
+        *(line for name, reached, _ in ways for line in endpoint_sets(name, reached)),
         *answers.values(),
     ]
     raw: list[str] = []
@@ -86,11 +92,10 @@ def director_filter(
         if firewall.flood is not None:
             sets += [flood_set(family) for family in families]
             raw += [_flood(family, firewall.flood) for family in families]
-    # Those that need tracking first: FTP's data connections may meet any port.
-    raw += [f"{match} accept" for match in _matches("tracked", tracked)]
-    raw += [f"{match} notrack accept" for match in _matches("untracked", spared)]
-    if own_answers:
-        output += [f"{match} notrack" for match in _matches("untracked", spared, "s")]
+    for name, reached, untrack in ways:
+        raw += [f"{match}{untrack} accept" for match in _matches(name, reached)]
+        if own_answers and untrack:
+            output += [f"{match} notrack" for match in _matches(name, reached, "s")]
     if answers:
         # Not what is the director's own, such as answers to its checks.
         interfaces = one_of(f'"{name}"' for name in behind)

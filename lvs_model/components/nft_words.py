@@ -75,12 +75,22 @@ def ftp_ranges(service: Service, protocol: str) -> list[Range]:
     return merged([*ranges, *_FTP_DATA]) if protocol == "tcp" and is_ftp(service) else ranges
 
 
-def reached_ports(services: Iterable[Serving]) -> Ranges:
-    """Where clients reach services: ranges by VIP and protocol, merged and sorted."""
+def reached_ports(services: Iterable[Serving], *, data: bool | None = None) -> Ranges:
+    """Where clients reach services: ranges by VIP and protocol, merged and sorted.
+
+    ``data``: only FTP's further connections, or none of them; None: all.
+    """
     found: Ranges = defaultdict(list)
     for one in services:
         for protocol in one.service.protocols:
-            ranges = ftp_ranges(one.service, protocol)
+            if data is None:
+                ranges = ftp_ranges(one.service, protocol)
+            elif data:
+                ranges = [*_FTP_DATA] if protocol == "tcp" and is_ftp(one.service) else []
+            else:
+                ranges = ports_of(one.service, protocol)
+            if not ranges:
+                continue
             for vip in one.service.vips:
                 found[vip, protocol] += ranges
     return {key: merged(ranges) for key, ranges in found.items()}
