@@ -257,5 +257,10 @@ def _kernel(seen: Observation) -> str:
     """What a director's kernel has of IPVS, in one line."""
     kernel = f"{' '.join(seen.os)}, kernel {seen.raw.get('kernel')}"
     version = (seen.raw["ipvs"].get("proc") or "").removeprefix("IP Virtual Server ")
-    schedulers = [name.removeprefix("ip_vs_") for name in seen.raw["modules"] if name != "ip_vs"]
+    # FTP's helper has such a name too, and is none.
+    schedulers = [
+        name.removeprefix("ip_vs_")
+        for name in seen.raw["modules"]
+        if name.startswith("ip_vs_") and name != "ip_vs_ftp"
+    ]
     return f"{kernel}, IPVS {version or 'not loaded yet'}; schedulers {', '.join(schedulers)}"

@@ -91,10 +91,13 @@ def retiring(plan: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
     return [
         host
         for host, one in seen.items()
-        if plan["hosts"][host]["role"] != "director"
-        and CONFIGURATION in (one.raw.get("managed") or [])
-        and one.runs(UNIT)
+        if plan["hosts"][host]["role"] != "director" and _configured_here(one) and one.runs(UNIT)
     ]
+
+
+def _configured_here(seen: Observation) -> bool:
+    """Whether the toolkit has configured keepalived on a host."""
+    return CONFIGURATION in (seen.raw.get("managed") or [])
 
 
 def successors(plan: dict[str, Any], seen: dict[str, Observation]) -> Iterator[Problem]:
@@ -158,8 +161,15 @@ def fitness(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) ->
 
 
 def _loose_ends(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
-    """VIPs that somebody has put on an interface by hand: they would be answered for by two hosts."""
-    if planned["cluster"] is None or seen.runs(UNIT):
+    """VIPs that somebody has put on an interface by hand: they would be answered for by two hosts.
+
+    What a keepalived of ours has left behind when it died, it takes over when it is started again; what
+    runs here and is not ours is another problem (_adoption).
+    """
+    director = planned["role"] == "director"
+    if planned["cluster"] is None or (_configured_here(seen) and (director or seen.runs(UNIT))):
+        return
+    if director and seen.runs(planned["engine_unit"]):
         return
     for vip in plan["clusters"][planned["cluster"]]["vips"]:
         if seen.owns(vip):

@@ -243,7 +243,7 @@ def retired() -> dict[str, Any]:
         "addresses": {},
         "interfaces": [],
         "packets": [],
-        "observe": _observe([], merged, []) | {"units": [keepalived.UNIT], "keepalived": True},
+        "observe": _observe([], merged, []) | {"keepalived": True},
     }
 
 
@@ -251,7 +251,8 @@ def _observe(parts: list[Part], merged: dict[str, Any], roles: list[str]) -> dic
     """The arguments of lvs_facts: all that differences.py will ask about this host."""
     return {
         "packages": [name for part in parts for name in part.packages],
-        "units": [unit for part in parts for unit in part.units],
+        # A real server that was a director may still run the engine.
+        "units": list(dict.fromkeys([*merged["units"], keepalived.UNIT])),
         "modules": merged["modules"],
         "sysctls": list(merged["sysctls"]),
         "files": [file["path"] for file in merged["files"]],

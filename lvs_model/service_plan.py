@@ -51,6 +51,8 @@ def service_plan(one: Serving) -> dict[str, Any]:
 
 def requests_for(cluster: str, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What a client asks of a cluster's services as service_plan gives them, as lvs_probe takes it."""
+    asked = [(service, one) for service in services for one in service["endpoints"] if _askable(one)]
+    total = sum(service["requests"] for service, _ in asked)
     return [
         {
             "name": f"{cluster}/{service['name']} {_endpoint(one)}",
@@ -58,16 +60,22 @@ def requests_for(cluster: str, services: list[dict[str, Any]]) -> list[dict[str,
             "port": one["port"],
             **service["probe"]["request"],
             "count": service["requests"],
-            # As fast as a client that does not wait for answers, and bounded when none comes: all time
-            # out together.
-            "interval": 0.02,
+            "interval": _interval_s(service["requests"], total),
             "irregular": True,
             "timeout": 5,
         }
-        for service in services
-        for one in service["endpoints"]
-        if _askable(one)
+        for service, one in asked
     ]
+
+
+def _interval_s(count: int, total: int) -> float:
+    """Seconds between two requests of a service, so that all services are asked in the same time.
+
+    A client that does not wait for answers, at most 50 requests a second to each service and 100 to all,
+    unless that took more than a minute: it must not be the flood that it looks for. When no answer comes, all
+    time out together.
+    """
+    return round(max(0.02, min(60.0, total / 100) / count), 4)
 
 
 def _endpoint(one: dict[str, Any]) -> str:

@@ -111,20 +111,25 @@ def _vips(service: Service, family: Family) -> list[str]:
 
 def nat_interfaces(cluster: Cluster, host: Host, services: list[Serving]) -> dict[str, bool]:
     """A director's interfaces on networks of NAT's real servers, and whether nothing else is routed there."""
-    servers = {
-        rip
-        for one in services
-        if one.service.forwarding == "nat"
-        for member in one.members
-        for rip in member.addresses.values()
-    }
-    names = {network_of(cluster, ip_address(rip)) for rip in servers} - {None}
+    names = _server_networks(cluster, services, "nat")
     found: dict[str, bool] = {}
     for name, network in cluster.networks.items():
         if name in names and host.address_in(network) is not None:
             interface = host.interface_on(cluster, name)
             found[interface] = found.get(interface, True) and not network.routed_in
     return dict(sorted(found.items()))
+
+
+def _server_networks(cluster: Cluster, services: list[Serving], *methods: str) -> set[str | None]:
+    """The networks on which services of these forwarding methods have real servers."""
+    servers = {
+        rip
+        for one in services
+        if one.service.forwarding in methods
+        for member in one.members
+        for rip in member.addresses.values()
+    }
+    return {network_of(cluster, ip_address(rip)) for rip in servers}
 
 
 def _forward(closed: list[str]) -> Iterator[str]:
@@ -144,16 +149,28 @@ def _forward(closed: list[str]) -> Iterator[str]:
 
 
 def _private(cluster: Cluster, host: Host, services: list[Serving], behind: dict[str, bool]) -> Iterator[str]:
-    """Where a director routes answers, keep it from routing into networks that no client asks (sync)."""
-    if not any(one.service.forwarding in {"nat", "masquerade"} for one in services):
+    """Where a director routes answers, keep it from routing into networks that no client asks (sync).
+
+    Replies to what masquerading's real servers ask elsewhere get back in: tracking is on for them anyway.
+    Networks of other real servers stay as they are, since nothing of theirs depends on the routing.
+    """
+    masqueraded = _server_networks(cluster, services, "masquerade")
+    if not masqueraded and not behind:
         return
     asked = {network_of(cluster, vip) for one in services for vip in one.service.vips}
-    asked.add(cluster.failover.network)
-    own = {host.interface_on(cluster, name) for name in asked if name in cluster.networks} | set(behind)
+    asked |= _server_networks(cluster, services, "dr", "tun") | {cluster.failover.network}
+    # Several networks may share an interface: the most open one counts.
+    places: dict[str, set[str]] = {}
     for name, network in cluster.networks.items():
-        interface = host.interface_on(cluster, name)
-        if interface not in own and host.address_in(network) is not None:
-            yield f'iifname != "{interface}" oifname "{interface}" drop'
+        if host.address_in(network) is not None:
+            places.setdefault(host.interface_on(cluster, name), set()).add(name)
+    for interface, names in places.items():
+        if interface in behind or names & asked or any(cluster.networks[name].routed_in for name in names):
+            continue
+        elsewhere = f'iifname != "{interface}" oifname "{interface}"'
+        if names & masqueraded:
+            yield f"{elsewhere} ct state established,related accept"
+        yield f"{elsewhere} drop"
 
 
 def _masquerade(one: Serving) -> Iterator[str]:
