@@ -45,6 +45,44 @@ def rules_file(chains: Chains) -> str:
     return next(file.content for file in part.files if file.path == RULES)
 
 
+def with_nat(**options: Any) -> Case:  # noqa: ANN401 - the service's
+    """Real servers behind the directors, on eth2."""
+    case = Case()
+    case.document["networks"]["back"] = {"interface": "eth2", "subnets": ["10.0.0.0/24"]}
+    case.document["failover"]["vips"] = ["10.0.0.1"]
+    for number, name in enumerate(("lb1", "lb2"), 11):
+        case.hostvars[name]["lvs_addresses"].append(f"10.0.0.{number}")
+    for number in (1, 2, 3):
+        case.hostvars[f"web{number}"]["lvs_addresses"] = [f"10.0.0.2{number}"]
+    case.service.update(forwarding="nat", **options)
+    return case
+
+
+def with_tunnel(
+    kind: str = "ipip", vip: str = "192.0.2.10", rip: str = "203.0.113.21", **network: int
+) -> Case:
+    """One real server at the end of a tunnel."""
+    case = Case()
+    subnets = ["203.0.113.0/24", "2001:db8:f::/64"]
+    case.document["networks"]["far"] = {"interface": "eth0", "subnets": subnets, **network}
+    case.groups["edge_web"] = ["web1"]
+    case.hostvars["web1"]["lvs_addresses"] = [rip]
+    tunnel = {"type": kind, **({"port": 6080} if kind == "gue" else {})}
+    case.service.update(forwarding="tun", tunnel=tunnel, vips=[vip])
+    for number in (1, 2):
+        case.hostvars[f"lb{number}"]["lvs_addresses"].append(f"2001:db8::1{number}")
+    return case
+
+
+def elements(chains: Chains, name: str) -> list[str] | None:
+    """The elements of a set, or None where it is not declared."""
+    for text in chains.get("sets", []):
+        if text.startswith(f"set {name} "):
+            inside = text.partition("elements = {")[2].partition("}")[0]
+            return [one.strip() for one in inside.split(",")]
+    return None
+
+
 def everything() -> Case:
     """Every forwarding method in both families, directors that serve, and the whole packet filter."""
     case = Case()
