@@ -10,6 +10,7 @@ import json
 from hashlib import sha256
 from typing import Any
 
+from lvs_model.components.nftables import RULES, TABLE
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 
@@ -156,7 +157,9 @@ class Site:
             "packages": dict.fromkeys(planned["observe"]["packages"], "1.0"),
             "units": {
                 unit: {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
-                for unit in planned["units"]
+                if unit in planned["units"]
+                else None
+                for unit in planned["observe"]["units"]
             },
             "modules": dict.fromkeys(planned["modules"], "loaded"),
             "sysctls": dict(planned["sysctls"]),
@@ -174,6 +177,10 @@ class Site:
             "unfinished": [],
             "addresses": json.dumps(self._links(host)),
             **(self._director(host) if planned["role"] == "director" else _NO_DIRECTOR),
+            # Without an item there is no tool to be asked, and without a table of ours none to be read.
+            "network": "".join(f"{item}\n" for item in planned["items"]) or None,
+            "nftables": {**_table_of(planned), "ruleset": '{"nftables": []}'},
+            "managed": [file["path"] for file in planned["files"]],
             "problems": [],
         }
 
@@ -196,14 +203,17 @@ class Site:
         own: dict[str, list[str]] = {interface: [] for interface in planned["interfaces"]}
         for address, interface in planned["addresses"].items():
             own.setdefault(interface or next(iter(own), "eth0"), []).append(address)
-        for place, instance in enumerate(self.plan["clusters"][planned["cluster"]]["instances"]):
+        instances = self.plan["clusters"][planned["cluster"]]["instances"] if planned["cluster"] else []
+        for place, instance in enumerate(instances):
             if planned["role"] == "director" and self._owner(planned["cluster"], place) == host:
                 for address in (instance["anchor"], *instance["vips"]):
                     own[self._places(host)[address]].append(address)
-        return [
-            link(host, "lo", planned["labelled"], label="lo:lvs"),
-            *(link(host, interface, addresses) for interface, addresses in own.items()),
-        ]
+        own.setdefault("lo", [])
+        for item in planned["items"]:
+            if item.split()[0] in {"up", "address"}:
+                *address, device = item.split()[1:]
+                own.setdefault(device, []).extend(address)
+        return [link(host, interface, addresses) for interface, addresses in own.items()]
 
     def _states(self, host: str) -> dict[str, str]:
         """A director's VRRP states by the label of the instance."""
@@ -248,6 +258,13 @@ class Site:
                 "data": checker_dump(good) if table else None,
             },
         }
+
+
+def _table_of(planned: dict[str, Any]) -> Raw:
+    """Our table of nft as it is listed now, and as it was when it had been loaded."""
+    planned_at_all = any(file["path"] == RULES for file in planned["files"])
+    listing = f"table inet {TABLE} {{\n\tchain marks {{\n\t}}\n}}\n" if planned_at_all else None
+    return {"ours": listing, "loaded": listing}
 
 
 _NO_DIRECTOR: Raw = {

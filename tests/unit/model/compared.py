@@ -13,7 +13,9 @@ from lvs_model.problems import ModelError
 from .builders import Site
 
 KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
-SYSCTLS = "/etc/sysctl.d/90-lvs-director.conf"
+NETWORK_CONF = "/etc/lvs-toolkit/network.conf"
+TOOL = "/usr/local/lib/lvs-toolkit/lvs-network"
+APPLY = "systemctl reload-or-restart lvs-network.service"
 KEY = "TCP 192.0.2.10:80"
 KERNELS = [
     f"note: {host}: debian 13, kernel 6.12.48+deb13-amd64, IPVS version 1.2.1 (size=4096); schedulers wrr"
@@ -26,6 +28,12 @@ def changed(site: Site, *hosts: str) -> None:
     for host in hosts:
         path = next(iter(site.seen[host]["files"]))
         site.seen[host]["files"][path] = None
+
+
+def holds(site: Site, host: str, *more: str, without: str = "nothing") -> None:
+    """Let lvs-network hold further items on a host, and not those that begin so."""
+    kept = [item for item in site.plan["hosts"][host]["items"] if not item.startswith(without)]
+    site.seen[host]["network"] = "".join(f"{item}\n" for item in (*kept, *more))
 
 
 def work(site: Site, *accepted: str) -> dict[str, Any]:
@@ -42,3 +50,8 @@ def problems(site: Site, *accepted: str) -> list[str]:
 
 def forced(site: Site, host: str) -> list[str]:
     return [" ".join(action["argv"]) for action in work(site)["hosts"][host]["actions"] if action["force"]]
+
+
+def stops(work: dict[str, Any]) -> list[str]:
+    """The commands that end what a host needs no more."""
+    return [" ".join(action["argv"]) for action in work["stop"]]

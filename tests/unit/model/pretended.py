@@ -16,22 +16,15 @@ def mac(host: str, interface: str) -> str:
     return "52:54:" + ":".join(digest[at : at + 2] for at in range(0, 8, 2))
 
 
-def link(
-    host: str, interface: str, addresses: Iterable[str] = (), label: str | None = None
-) -> dict[str, Any]:
-    """An interface as `ip -j address` gives it; on lo IPv6 addresses are deprecated, as ours are."""
+def link(host: str, interface: str, addresses: Iterable[str] = ()) -> dict[str, Any]:
+    """An interface as `ip -j address` gives it, as far as it is read."""
     return {
         "ifname": interface,
         "address": "00:00:00:00:00:00" if interface == "lo" else mac(host, interface),
-        "addr_info": [_address(address, label or interface, interface) for address in addresses],
+        "addr_info": [
+            {"family": "inet6" if ":" in address else "inet", "local": address} for address in addresses
+        ],
     }
-
-
-def _address(address: str, label: str, interface: str) -> dict[str, Any]:
-    if ":" not in address:
-        return {"family": "inet", "local": address, "prefixlen": 32, "label": label}
-    entry = {"family": "inet6", "local": address, "prefixlen": 128}
-    return entry | ({"deprecated": True} if interface == "lo" else {})
 
 
 def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:

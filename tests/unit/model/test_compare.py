@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .builders import Case, Site
-from .compared import KERNELS, changed, forced, work
+from .compared import APPLY, KERNELS, TOOL, changed, forced, holds, stops, work
 from .pretended import link
 
 
@@ -13,6 +13,7 @@ def test_a_converged_cluster_has_nothing_to_do() -> None:
     assert work(Site()) == {
         "hosts": {},
         "expand": [],
+        "retire": [],
         "directors": [],
         "contract": [],
         "again": [],
@@ -140,12 +141,8 @@ def test_each_cluster_has_its_own_standby() -> None:
 def test_steps_are_expand_then_directors_then_contract() -> None:
     site = Site()
     changed(site, "lb1", "web1")
-    site.links(
-        "web2",
-        link("web2", "lo", ["192.0.2.10", "192.0.2.20"], "lo:lvs"),
-        link("web2", "eth0", ["192.0.2.22"]),
-    )
-    site.links("web3", link("web3", "lo", ["192.0.2.20"], "lo:lvs"), link("web3", "eth0", ["192.0.2.23"]))
+    holds(site, "web2", "address 192.0.2.20 lo")
+    holds(site, "web3", "address 192.0.2.20 lo", without="address")
 
     found = work(site)
 
@@ -156,45 +153,20 @@ def test_steps_are_expand_then_directors_then_contract() -> None:
 
 def test_what_is_contracted_is_not_removed_in_the_step_before() -> None:
     site = Site()
-    site.links("web3", link("web3", "lo", ["192.0.2.20"], "lo:lvs"), link("web3", "eth0", ["192.0.2.23"]))
+    holds(site, "web3", "address 192.0.2.20 lo", without="address")
 
     found = work(site)["hosts"]["web3"]
 
-    script = "/usr/local/lib/lvs-toolkit/real-server"
-    assert [(action["argv"], action["force"]) for action in found["contract"]] == [
-        ([script, "contract"], True)
+    assert found["changes"] == [
+        "VIP 192.0.2.10 on lo is missing",
+        "VIP 192.0.2.20 on lo is not needed any more",
     ]
-    assert forced(site, "web3") == ["systemctl reload-or-restart lvs-real-server.service"]
-    assert found["changes"] == ["VIP 192.0.2.10 is not on lo", "VIP 192.0.2.20 is still on lo"]
-
-
-@pytest.mark.parametrize("forwarding", ["nat", "tun"])
-def test_a_real_server_that_leaves_direct_routing_gives_its_vips_up_now_and_at_boot(forwarding: str) -> None:
-    case = Case()
-    case.service["forwarding"] = forwarding
-    site = Site(case.plan())
-    site.links("web3", link("web3", "lo", ["192.0.2.10"], "lo:lvs"), link("web3", "eth0", ["192.0.2.23"]))
-
-    found = work(site)
-
-    # Only after the directors: until then requests come by direct routing.
-    assert (found["expand"], found["contract"]) == ([], ["web3"])
-    assert found["hosts"]["web3"]["changes"] == ["VIP 192.0.2.10 is still on lo"]
-    assert forced(site, "web3") == []
-    assert [(action["argv"], action["force"]) for action in found["hosts"]["web3"]["contract"]] == [
-        (["systemctl", "disable", "--now", "lvs-real-server.service"], True),
-        (["/usr/local/lib/lvs-toolkit/real-server", "remove"], True),
-    ]
-
-
-def test_a_real_server_that_never_had_direct_routing_needs_nothing() -> None:
-    case = Case()
-    case.service["forwarding"] = "nat"
-    site = Site(case.plan())
-    planned = site.plan["hosts"]["web1"]
-
-    assert (planned["files"], planned["units"], planned["packages"]) == ([], [], {"real_server": []})
-    assert work(site)["hosts"] == {}
+    assert forced(site, "web3") == [APPLY]
+    assert (found["contract"], stops(found), found["remove"]) == (
+        True,
+        [f"{TOOL} contract", f"{TOOL} apply"],
+        [],
+    )
 
 
 @pytest.mark.parametrize("lb1", ["unreachable", "not asked"])
@@ -206,11 +178,10 @@ def test_nothing_is_contracted_while_a_director_that_may_forward_was_not_seen(lb
         site.seen["lb1"] = {}
     else:
         del site.seen["lb1"]
-    for host, number in (("web3", 23), ("two-web1", 35)):
-        vips = [*site.plan["hosts"][host]["labelled"], "192.0.2.20"]
-        site.links(host, link(host, "lo", vips, "lo:lvs"), link(host, "eth0", [f"192.0.2.{number}"]))
+    for host in ("web3", "two-web1", "two-lb1"):
+        holds(site, host, "address 192.0.2.20 lo")
 
-    assert work(site, "lb1")["contract"] == ["two-web1"]
+    assert work(site, "lb1")["contract"] == ["two-lb1", "two-web1"]
 
 
 # Looking again.
@@ -257,6 +228,6 @@ def test_the_summary_says_what_differs_host_by_host() -> None:
         "note: lb1: the connection table has 2^10 buckets until ip_vs is loaded anew (planned: 2^12)",
         KERNELS[1],
         "note: web3: /proc/x: Input/output error",
-        "web1: /usr/local/lib/lvs-toolkit/real-server is missing",
+        "web1: /usr/local/lib/lvs-toolkit/lvs-network is missing",
         "1 of 4 hosts differ from the plan",
     ]

@@ -7,7 +7,7 @@ import pytest
 from lvs_model.compare import host_work
 
 from .builders import Case, Site
-from .compared import KEEPALIVED_CONF, KERNELS, KEY, SYSCTLS, forced, work
+from .compared import APPLY, KEEPALIVED_CONF, KERNELS, KEY, NETWORK_CONF, forced, work
 from .judged import checks
 from .pretended import checker_dump, table_text
 
@@ -19,9 +19,9 @@ from .pretended import checker_dump, table_text
             "lb1",
             ("modules", "ip_vs_wrr"),
             "available",
-            ["modprobe -a ip_vs ip_vs_wrr", f"sysctl --quiet --load={SYSCTLS}"],
+            [APPLY],
         ),
-        ("lb1", ("sysctls", "net/ipv4/vs/conntrack"), "1", [f"sysctl --quiet --load={SYSCTLS}"]),
+        ("lb1", ("sysctls", "net/ipv4/vs/conntrack"), "1", [APPLY]),
         (
             "lb1",
             ("units", "keepalived.service", "ActiveState"),
@@ -34,18 +34,25 @@ from .pretended import checker_dump, table_text
             "disabled",
             ["systemctl enable keepalived.service"],
         ),
-        ("lb1", ("units", "keepalived.service", "NeedDaemonReload"), "yes", ["systemctl daemon-reload"]),
+        ("lb1", ("units", "keepalived.service", "NeedDaemonReload"), "yes", ["systemctl daemon-reload"] * 2),
         (
             "web1",
             ("sysctls", "net/ipv4/conf/eth0/arp_ignore"),
             "0",
-            ["systemctl reload-or-restart lvs-real-server.service"],
+            [APPLY],
         ),
         (
             "web1",
-            ("units", "lvs-real-server.service", "ActiveState"),
+            ("units", "lvs-network.service", "ActiveState"),
             "failed",
-            ["systemctl reload-or-restart lvs-real-server.service"],
+            [APPLY],
+        ),
+        ("web1", ("network",), None, [APPLY]),  # nothing is held
+        (
+            "lb1",
+            ("units", "lvs-network.service", "UnitFileState"),
+            "static",
+            ["systemctl enable lvs-network.service"],
         ),
         ("lb1", ("packages", "keepalived"), None, []),
         ("lb1", ("users", "keepalived_script"), None, []),  # its role's tasks make it
@@ -76,7 +83,8 @@ def test_missing_packages_are_listed_by_component() -> None:
         site.seen["lb1"]["packages"][package] = None
 
     assert work(site)["hosts"]["lb1"]["install"] == {
-        "ipvs": ["ipvsadm", "kmod"],
+        "ipvs": ["ipvsadm"],
+        "network": ["kmod"],
         "keepalived": ["keepalived"],
     }
 
@@ -155,7 +163,7 @@ def test_a_server_that_waits_for_its_check_is_no_reason_to_act_but_to_look_again
 @pytest.mark.parametrize(
     ("path", "mended"),
     [
-        (SYSCTLS, True),  # nothing else would mend the table
+        (NETWORK_CONF, True),  # nothing else would mend the table
         (KEEPALIVED_CONF, False),  # the reload changes it first; what it leaves is the gate's
     ],
 )

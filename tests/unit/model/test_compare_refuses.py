@@ -123,6 +123,9 @@ def test_a_keepalived_that_runs_with_a_foreign_configuration_is_refused(
     state: str, file: dict[str, object] | None, refused: list[str]
 ) -> None:
     site = Site()
+    if state == "inactive":
+        site.owner["edge"] = "lb2"
+        site.look()
     site.seen["lb1"]["units"]["keepalived.service"]["ActiveState"] = state
     files = site.seen["lb1"]["files"]
     files[KEEPALIVED_CONF] = None if file is None else files[KEEPALIVED_CONF] | file
@@ -162,8 +165,8 @@ def test_a_kernel_without_ipvs_is_refused_with_what_it_lacks() -> None:
     site.seen["lb1"]["modules"] = {"ip_vs": "missing", "ip_vs_wrr": "missing"}
 
     assert problems(site) == [
-        "host lb1: its kernel 6.12.48+deb13-amd64 lacks ip_vs, ip_vs_wrr: boot a kernel with IPVS and these "
-        "schedulers (Debian: linux-image-amd64 or -cloud-amd64), or take another scheduler"
+        "host lb1: its kernel 6.12.48+deb13-amd64 lacks ip_vs, ip_vs_wrr: boot a kernel that has them "
+        "(Debian: linux-image-amd64 or -cloud-amd64), or take another scheduler or forwarding"
     ]
 
 
@@ -202,10 +205,9 @@ def test_an_address_in_no_network_may_be_on_any_interface() -> None:
     case = Case()
     case.hostvars["web1"]["lvs_addresses"].append("203.0.113.9")
     site = Site(case.plan())
-    addresses = ["192.0.2.10"]
     site.links(
         "web1",
-        link("web1", "lo", addresses, "lo:lvs"),
+        link("web1", "lo", ["192.0.2.10"]),
         link("web1", "eth0", ["192.0.2.21"]),
         link("web1", "eth9", ["203.0.113.9"]),
     )
@@ -230,3 +232,68 @@ def test_everything_that_forbids_to_act_is_said_at_once() -> None:
         "host web2",
         "host web3",
     ]
+
+
+# Loose ends of an older set-up.
+
+LOOSE = (
+    "host {}: VIP {} is on its {}, and no keepalived of ours has put it there: take it away where it is "
+    "configured, and now: ip address delete {} dev {}"
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "vip", "prefix"), [("web1", "192.0.2.10", 32), ("lb2", "2001:db8::10", 128)]
+)
+def test_a_vip_that_nobody_of_ours_has_put_there_is_refused(host: str, vip: str, prefix: int) -> None:
+    case = Case()
+    case.document["networks"]["front"]["subnets"].append("2001:db8::/64")
+    for last, name in enumerate(("lb1", "lb2", "web1", "web2", "web3"), start=11):
+        case.hostvars[name]["lvs_addresses"].append(f"2001:db8::{last}")
+    case.service["vips"] = ["192.0.2.10", "2001:db8::10"]
+    site = Site(case.plan())
+    raw = site.seen[host]
+    raw.update(managed=None, network=None)
+    raw["units"]["keepalived.service"] = None
+    own = [one for one in site.plan["hosts"][host]["addresses"] if not one.startswith("198")]
+    other = [link(host, "eth1", ["198.51.100.12"])] if host == "lb2" else []
+    site.links(host, link(host, "lo"), link(host, "eth0", [*own, vip]), *other)
+
+    assert problems(site) == [LOOSE.format(host, vip, "eth0", f"{vip}/{prefix}", "eth0")]
+
+
+@pytest.mark.parametrize(
+    ("state", "managed", "refused"),
+    [
+        # keepalived died and left it: started again, it goes on with it.
+        ("failed", True, False),
+        # Whoever runs with a configuration that is not ours is refused for that.
+        ("active", False, False),
+        ("failed", False, True),
+    ],
+)
+def test_a_vip_that_our_keepalived_has_left_is_mended(state: str, managed: bool, refused: bool) -> None:
+    site = Site()
+    raw = site.seen["lb1"]
+    raw["units"]["keepalived.service"]["ActiveState"] = state
+    raw["managed"] = raw["managed"] if managed else []
+
+    if refused:
+        assert problems(site) == [LOOSE.format("lb1", "192.0.2.10", "eth0", "192.0.2.10/32", "eth0")]
+    else:
+        assert (work(site)["directors"] == ["lb1"]) is (state == "failed")
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_vip_on_a_tunnel_is_right_only_where_lvs_network_holds_it(mine: bool) -> None:
+    case = Case()
+    case.service["forwarding"] = "tun"
+    site = Site(case.plan())
+    if not mine:
+        site.seen["web1"]["network"] = None
+        site.seen["web1"]["managed"] = None
+
+    if mine:
+        assert work(site)["hosts"] == {}
+    else:
+        assert problems(site) == [LOOSE.format("web1", "192.0.2.10", "tunl0", "192.0.2.10/32", "tunl0")]

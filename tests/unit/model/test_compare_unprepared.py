@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .builders import Case, Site
-from .compared import KEEPALIVED_CONF, KEY, SYSCTLS, problems, work
+from .compared import KEEPALIVED_CONF, KEY, NETWORK_CONF, problems, work
 from .pretended import checker_dump
 
 UNLOOKED = (
@@ -49,7 +49,7 @@ def test_a_limit_must_not_hide_real_servers_that_are_new_to_a_director(hidden: l
 
 def test_a_limit_may_hide_them_where_no_service_changes() -> None:
     site = Site()
-    site.seen["lb1"]["files"][SYSCTLS] = None
+    site.seen["lb1"]["files"][NETWORK_CONF] = None
     knows(site, "lb1", "21")
     del site.seen["web2"]
 

@@ -53,15 +53,6 @@ def test_addresses_and_interfaces() -> None:
 
     assert seen.interfaces == {"lo", "bond0.120", "tunl0"}
     assert seen.addresses == dict.fromkeys(["192.0.2.11", "192.0.2.20", "fe80::1"], "bond0.120")
-    assert seen.on_lo == {
-        "127.0.0.1": "lo",
-        "192.0.2.10": "lo:lvs",
-        "192.0.2.99": "lo",
-        "::1": "",
-        "2001:db8::10": "lo:lvs",
-        "2001:db8::99": "",
-    }
-    assert seen.labelled == {"192.0.2.10", "2001:db8::10"}
     assert (seen.mac("bond0.120"), seen.mac("tunl0"), seen.mac("eth9")) == ("52:54:00:00:00:0b", None, None)
     assert "52:54:00:00:00:0b" in seen.macs
 

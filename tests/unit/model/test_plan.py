@@ -30,11 +30,14 @@ def test_only_planned_hosts_are_in_the_plan() -> None:
 
     plan = case.plan()
 
+    # A disabled one is planned, so that it lets go of what it held.
+    assert plan["hosts"]["web3"]["files"] == plan["hosts"]["web3"]["items"] == []
     assert {host: planned["role"] for host, planned in plan["hosts"].items()} == {
         "lb1": "director",
         "lb2": "director",
         "web1": "real_server",
         "web2": "real_server",
+        "web3": "real_server",
     }
     assert list(plan["probes"]) == ["client1"]
 
@@ -129,8 +132,11 @@ def test_a_real_server_holds_the_vips_of_its_own_services_only() -> None:
 
     plan = case.plan()
 
-    assert plan["hosts"]["web1"]["labelled"] == ["192.0.2.10", "192.0.2.20"]
-    assert plan["hosts"]["other1"]["labelled"] == ["192.0.2.30"]
+    def held(host: str) -> list[str]:
+        return [item for item in plan["hosts"][host]["items"] if item.startswith("address ")]
+
+    assert held("web1") == ["address 192.0.2.10 lo", "address 192.0.2.20 lo"]
+    assert held("other1") == ["address 192.0.2.30 lo"]
 
 
 def test_every_nic_of_a_real_server_is_silent_about_the_vips() -> None:
@@ -170,15 +176,18 @@ def test_a_host_is_asked_for_all_that_will_be_compared() -> None:
     assert observe["modules"] == planned["modules"] == ["ip_vs", "ip_vs_wrr"]
     assert observe["sysctls"] == list(planned["sysctls"])
     assert observe["files"] == [file["path"] for file in planned["files"]]
-    assert observe["units"] == planned["units"] == ["keepalived.service"]
+    assert observe["units"] == planned["units"] == ["lvs-network.service", "keepalived.service"]
+    assert observe["network"] and observe["nftables"] and observe["managed"]
     assert observe["keepalived"] is True
     assert observe["arp"] == [{"interface": "eth0", "address": "192.0.2.10", "source": "192.0.2.12"}]
 
 
-def test_a_real_server_is_asked_neither_for_keepalived_nor_for_arp() -> None:
+def test_a_real_server_is_asked_neither_for_keepaliveds_state_nor_for_arp() -> None:
     observe = Case().plan()["hosts"]["web1"]["observe"]
 
     assert (observe["keepalived"], observe["arp"], observe["modules"]) == (False, [], [])
+    # But whether it still runs: it may have been a director.
+    assert observe["units"] == ["lvs-network.service", "keepalived.service"]
 
 
 def test_directors_differ_in_what_is_theirs_only() -> None:

@@ -146,7 +146,7 @@ def test_without_a_service_there_is_no_ipvs_at_all() -> None:
     assert "ipvs" not in planned
     assert "table_bits" not in planned
     assert (planned["modules"], planned["sysctls"]) == ([], {})
-    assert planned["packages"] == {"ipvs": [], "keepalived": ["keepalived"]}
+    assert planned["packages"] == {"network": [], "ipvs": [], "firewall": [], "keepalived": ["keepalived"]}
     configuration = next(
         file["content"] for file in planned["files"] if file["path"].endswith("keepalived.conf")
     )

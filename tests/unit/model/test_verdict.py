@@ -7,6 +7,7 @@ import pytest
 from lvs_model.verdict import judge
 
 from .builders import Case, Site
+from .compared import holds
 from .judged import KEY, TITLE, VIP, checks, findings, stands
 from .pretended import Raw, answers, link, mac
 
@@ -111,14 +112,13 @@ def test_what_differs_on_a_host_is_a_failure_each() -> None:
 @pytest.mark.parametrize(("lb2", "status"), [("seen", "failed"), ("away", "unproven")])
 def test_a_vip_that_should_be_gone_may_stay_for_a_director_that_was_not_seen(lb2: str, status: str) -> None:
     site = Site()
-    vips = [VIP, "192.0.2.20"]
-    site.links("web3", link("web3", "lo", vips, "lo:lvs"), link("web3", "eth0", ["192.0.2.23"]))
+    holds(site, "web3", "address 192.0.2.20 lo")
     if lb2 == "away":
         site.seen["lb2"] = {}
 
     found = findings(site)
 
-    assert "web3: VIP 192.0.2.20 is still on lo" in found[status]
+    assert "web3: VIP 192.0.2.20 on lo is not needed any more" in found[status]
     assert (found["failed"] == []) is (lb2 == "away")
 
 
