@@ -71,11 +71,11 @@ def requests_for(cluster: str, services: list[dict[str, Any]]) -> list[dict[str,
 def _interval_s(count: int, total: int) -> float:
     """Seconds between two requests of a service, so that all services are asked in the same time.
 
-    A client that does not wait for answers, at most 50 requests a second to each service and 100 to all,
+    A client that does not wait for answers, at most 50 requests a second to all services together,
     unless that took more than a minute: it must not be the flood that it looks for. When no answer comes, all
     time out together.
     """
-    return round(max(0.02, min(60.0, total / 100) / count), 4)
+    return round(max(0.02, min(60.0, total / 50) / count), 4)
 
 
 def _endpoint(one: dict[str, Any]) -> str:
