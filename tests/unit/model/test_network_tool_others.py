@@ -83,6 +83,25 @@ def test_what_was_right_before_stays_so(tmp_path: Path) -> None:
     assert before == after
 
 
+@pytest.mark.parametrize("between", ["", f"{TOOL} contract;"])
+def test_a_sysctl_of_another_value_is_the_same_one(tmp_path: Path, between: str) -> None:
+    """It is given back what it was before the first value, and the first one is held by nobody any more."""
+    name = "net/ipv4/conf/eth0/rp_filter"
+    bottle = host(tmp_path, [f"sysctl {name} 1"])
+    own = f"echo 0 > /proc/sys/{name}; {TOOL} apply; {configure(f'sysctl {name} 2')} {between}"
+
+    assert held(bottle, own) == []
+    assert held(bottle, f"{own} {TOOL} apply") == [f"sysctl {name} 2"]
+    assert told(bottle, f"{own} {TOOL} apply; {TOOL} remove; cat /proc/sys/{name}") == "0\n"
+
+
+def test_a_subnet_behind_a_gateway_is_not_on_the_link(tmp_path: Path) -> None:
+    bottle = host(tmp_path, ["link 8840 198.51.100.0/24 eth0"])
+    behind = "ip route add 198.51.100.0/24 via 203.0.113.1 dev eth0 onlink table 8840"
+
+    assert held(bottle, behind) == []
+
+
 def test_a_sysctl_that_somebody_else_changed_stays(tmp_path: Path) -> None:
     bottle = host(tmp_path, ["sysctl net/ipv4/conf/eth0/rp_filter 1"])
     rp_filter = "/proc/sys/net/ipv4/conf/eth0/rp_filter"
