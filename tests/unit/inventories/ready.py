@@ -17,6 +17,7 @@ from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.vars.manager import VariableManager
 
 from lvs_model.plan import compile_plan
+from tests.unit.model.cases import golden_files
 
 ROOT = Path(__file__).resolve().parents[3]
 INVENTORIES = ROOT / "inventories"
@@ -65,5 +66,5 @@ def document(name: str) -> dict[str, Any]:
 
 
 def files(name: str, host: str) -> dict[str, str]:
-    """A host's rendered files by path, without the leading slash."""
-    return {file["path"].lstrip("/"): file["content"] for file in plan(name)["hosts"][host]["files"]}
+    """A host's rendered files by path, without the leading slash, as they are kept."""
+    return golden_files(plan(name)["hosts"][host])

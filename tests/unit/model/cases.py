@@ -11,6 +11,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.vars.manager import VariableManager
 
+from lvs_model.components.network import TOOL
 from lvs_model.plan import compile_plan
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,3 +49,12 @@ def plan(case: str) -> dict[str, Any]:
 def hosts() -> list[tuple[str, str]]:
     """Every case with each of its planned hosts, in one order in every process (Ansible's may differ)."""
     return [(case, host) for case in INVENTORIES for host in sorted(plan(case)["hosts"])]
+
+
+def golden_files(planned: dict[str, Any], *, tool: bool = False) -> dict[str, str]:
+    """A planned host's files by path without the leading slash, as they are kept.
+
+    lvs-network is long, and the same everywhere: only who wants the ``tool`` gets it.
+    """
+    files = {file["path"]: file["content"] for file in planned["files"]}
+    return {path.lstrip("/"): content for path, content in files.items() if tool or path != TOOL}

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from .cases import GOLDEN, INVENTORIES, hosts, plan
+from lvs_model.components.network import TOOL
+
+from .cases import GOLDEN, INVENTORIES, golden_files, hosts, plan
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,7 +33,7 @@ def _update() -> None:
 
 def rendered(case: str, host: str) -> dict[str, str]:
     """A host's files by path."""
-    return {file["path"].lstrip("/"): file["content"] for file in plan(case)["hosts"][host]["files"]}
+    return golden_files(plan(case)["hosts"][host], tool=(case, host) == ("lab", "web1"))
 
 
 def kept(folder: Path) -> dict[str, str]:
@@ -49,3 +51,14 @@ def test_no_golden_file_is_left_over(case: str) -> None:
     hosts_with_files = {host for host, planned in plan(case)["hosts"].items() if planned["files"]}
 
     assert {place.name for place in (GOLDEN / case).iterdir()} == hosts_with_files
+
+
+def test_the_tool_that_is_kept_once_is_the_same_everywhere() -> None:
+    tools = {
+        file["content"]
+        for case, host in hosts()
+        for file in plan(case)["hosts"][host]["files"]
+        if file["path"] == TOOL
+    }
+
+    assert tools == {(GOLDEN / "lab" / "web1" / TOOL.lstrip("/")).read_text()}
