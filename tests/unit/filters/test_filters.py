@@ -197,7 +197,8 @@ def test_verdict_through_ansible_is_the_models(told: dict[str, Any], site: Site)
 
 
 def test_an_observation_that_cannot_be_read_is_an_error(site: Site) -> None:
-    seen = {**site.seen, "lb1": {**site.seen["lb1"], "addresses": "[{"}}
+    lb1 = {**site.seen["lb1"], "ipvs": {**site.seen["lb1"]["ipvs"], "table": "-Z"}}
+    seen = {**site.seen, "lb1": lb1}
 
     for read in (
         lambda: lvs_compare(site.plan, seen),

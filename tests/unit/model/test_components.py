@@ -11,10 +11,10 @@ import pytest
 from lvs_model.compare import compare
 from lvs_model.components.keepalived import CONFIGURATION
 from lvs_model.components.keepalived.trackers import WEIGHTS, tracked_name, weight_file
+from lvs_model.components.nftables import RULES
 from lvs_model.document import FileCheck
 from lvs_model.inventory import read_inventory
 from lvs_model.parts import Action, File, Part, merge
-from lvs_model.plan import compile_inventory
 
 from . import cases
 from .builders import Case, Site
@@ -46,10 +46,10 @@ def kinds(host: dict[str, Any]) -> set[str]:
         found.add("sysctls")
     if host["modules"]:
         found.add("modules")
-    if host["labelled"]:
-        found.add("addresses")
-    if host["role"] == "real_server":
-        found.add("contract")
+    if any(item.split()[0] not in {"module", "sysctl"} for item in host["items"]):
+        found.add("network")
+    if RULES in {file["path"] for file in host["files"]}:
+        found.add("nftables")
     return found
 
 
@@ -59,8 +59,8 @@ def test_every_kind_of_drift_has_an_action_that_heals_it(case: str, host: str) -
     healed = {kind for action in plan["actions"] for kind in action["heals"]}
 
     assert kinds(plan) - OTHERWISE - healed == set()
-    # A real server of IPv6 alone has no ARP to be silent in: its unit would set them nonetheless.
-    assert healed - kinds(plan) <= {"sysctls"}
+    # One command sets all items, whichever of them a host has.
+    assert healed - kinds(plan) <= {"modules", "sysctls", "network"}
 
 
 @pytest.mark.parametrize(("case", "host"), ALL)
@@ -95,18 +95,15 @@ def test_units_are_read_before_they_are_started(case: str, host: str) -> None:
 def test_packets_are_marked_before_keepalived_starts() -> None:
     plan = golden("marks", "lb1")
 
-    assert plan["units"] == ["lvs-marks.service", "keepalived.service"]
-    assert plan["packages"]["ipvs"] == ["ipvsadm", "kmod", "procps", "nftables"]
+    assert plan["units"] == ["lvs-network.service", "lvs-nftables.service", "keepalived.service"]
+    assert plan["packages"]["firewall"] == ["nftables"]
     assert [(check["argv"][0], check["paths"]) for check in plan["validate"]] == [
-        ("nft", ["/etc/lvs-toolkit/marks.nft"]),
-        ("unshare", ["/etc/keepalived/keepalived.conf"]),
+        ("nft", [RULES]),
+        ("unshare", [CONFIGURATION]),
     ]
-    (unit,) = (file["content"] for file in plan["files"] if file["path"].endswith("lvs-marks.service"))
-    assert "\nBefore=keepalived.service\n" in unit
-    # With the firewall that flushes them: down by PartOf, and up again by its wants.
-    assert {"PartOf=nftables.service", "WantedBy=multi-user.target nftables.service"} <= set(
-        unit.splitlines()
-    )
+    (unit,) = (file["content"] for file in plan["files"] if file["path"].endswith("lvs-nftables.service"))
+    (before,) = (line for line in unit.splitlines() if line.startswith("Before="))
+    assert "keepalived.service" in before.removeprefix("Before=").split()
 
 
 def test_the_folder_of_weights_is_there_before_keepalived_checks_its_configuration() -> None:
@@ -116,7 +113,9 @@ def test_the_folder_of_weights_is_there_before_keepalived_checks_its_configurati
     assert [one["argv"] for one in plan["prepare"]] == [["mkdir", "-p", WEIGHTS]]
     assert plan["prepared"] == ["/etc/tmpfiles.d/lvs-toolkit.conf"]
     assert [check["argv"][:2] for check in plan["validate"]] == [["unshare", "--pid"]]
-    assert plan["actions"][2]["argv"] == ["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/lvs-toolkit.conf"]
+    commands = [action["argv"] for action in plan["actions"]]
+    made = commands.index(["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/lvs-toolkit.conf"])
+    assert made < commands.index(["systemctl", "reload-or-restart", "keepalived.service"])
 
 
 def test_no_two_tracked_files_have_one_name() -> None:
@@ -135,10 +134,12 @@ def test_no_two_tracked_files_have_one_name() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
 
 
-def test_modules_are_loaded_before_their_sysctls_are_set_and_both_before_keepalived() -> None:
-    commands = [action["argv"][0] for action in planned("lb1")["actions"]]
+def test_the_network_is_set_and_filtered_before_keepalived_starts() -> None:
+    plan = golden("modes", "lb1")
+    starts = [action["argv"][2] for action in plan["actions"] if "reload-or-restart" in action["argv"]]
 
-    assert commands == ["modprobe", "sysctl", "systemctl", "systemctl", "systemctl"]
+    assert starts == plan["units"]
+    assert plan["units"] == ["lvs-network.service", "lvs-nftables.service", "keepalived.service"]
 
 
 def test_keepalived_is_never_restarted_for_a_change() -> None:
@@ -162,30 +163,28 @@ def test_keepalived_must_still_run_after_a_change() -> None:
     assert 2 <= health["retries"] * health["delay"] <= 10
 
 
+NETWORK = {
+    "/usr/local/lib/lvs-toolkit/lvs-network": "0755",
+    "/etc/lvs-toolkit/network.conf": "0644",
+    "/etc/systemd/system/lvs-network.service": "0644",
+}
+
+
 @pytest.mark.parametrize(
     ("host", "modes"),
     [
         (
             "lb1",
             {
+                **NETWORK,
                 "/etc/modprobe.d/lvs-director.conf": "0644",
-                "/etc/modules-load.d/lvs-director.conf": "0644",
-                "/etc/sysctl.d/90-lvs-director.conf": "0644",
                 "/etc/keepalived/keepalived.conf": "0640",
                 "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf": "0644",
                 "/usr/local/lib/lvs-toolkit/keepalived-leave": "0755",
                 "/usr/local/lib/lvs-toolkit/keepalived-release": "0755",
             },
         ),
-        (
-            "web1",
-            {
-                "/usr/local/lib/lvs-toolkit/real-server": "0755",
-                "/etc/lvs-toolkit/real-server.conf": "0644",
-                "/etc/sysctl.d/90-lvs-real-server.conf": "0644",
-                "/etc/systemd/system/lvs-real-server.service": "0644",
-            },
-        ),
+        ("web1", NETWORK),
     ],
 )
 def test_files_and_their_modes(host: str, modes: dict[str, str]) -> None:
@@ -207,70 +206,6 @@ def test_scripts_that_units_call_are_files_of_the_host(host: str) -> None:
     assert called <= set(contents)
 
 
-@pytest.mark.parametrize(
-    ("forwarding", "fallback", "expected"),
-    [
-        ("dr", None, "0"),
-        ("nat", None, "0"),
-        ("tun", {}, "0"),
-        ("masquerade", None, "1"),
-        ("masquerade", {"forwarding": "dr"}, "1"),
-        ("dr", {"forwarding": "masquerade"}, "1"),
-        ("dr", {"forwarding": "nat"}, "0"),
-    ],
-)
-def test_connections_are_tracked_only_to_be_masqueraded(
-    forwarding: str, fallback: dict[str, str] | None, expected: str
-) -> None:
-    case = Case()
-    # Another service, which does not: one is enough.
-    case.add_service("mail", ports=[25])
-    case.service["forwarding"] = forwarding
-    if fallback is not None:
-        case.service["fallback"] = {"address": "192.0.2.99", **fallback}
-    inventory, problems = read_inventory(*case.inputs())
-    plan = compile_inventory(inventory, [])
-
-    assert not problems
-    assert plan["hosts"]["lb1"]["sysctls"]["net/ipv4/vs/conntrack"] == expected
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (None, ["3 50", "0", "0"]),
-        ({}, ["3 50", "0", "0"]),
-        ({"threshold": [0, 1], "refresh": 10, "retries": 2}, ["0 1", "10", "2"]),
-    ],
-)
-def test_options_of_connection_sync_are_taken_back_with_it(
-    options: dict[str, Any] | None, expected: list[str]
-) -> None:
-    case = Case()
-    case.document["connection_sync"] = None if options is None else {"network": "sync", **options}
-    sysctls = case.plan()["hosts"]["lb1"]["sysctls"]
-
-    names = ("sync_threshold", "sync_refresh_period", "sync_retries")
-    assert [sysctls[f"net/ipv4/vs/{name}"] for name in names] == expected
-
-
-def test_sysctls_of_the_plan_are_those_in_the_file() -> None:
-    for host in HOSTS:
-        plan = planned(host)
-        (content,) = (one["content"] for one in plan["files"] if one["path"].startswith("/etc/sysctl.d/"))
-        lines = [line for line in content.splitlines() if not line.startswith("#")]
-
-        assert dict(line.split(" = ") for line in lines) == plan["sysctls"]
-
-
-def test_modules_are_those_of_the_schedulers_in_use() -> None:
-    case = Case()
-    case.add_service("two", ports=[1], scheduler="mh")
-    case.add_service("three", ports=[2], scheduler="mh")
-
-    assert case.plan()["hosts"]["lb1"]["modules"] == ["ip_vs", "ip_vs_mh", "ip_vs_wrr"]
-
-
 def test_parts_are_merged_in_their_order() -> None:
     first = Part("one", packages=["a"], modules=["m"], sysctls={"x": "1"}, units=["u"])
     first.files, first.actions = [File("/etc/one", "1")], [Action("first", ("true",), heals=frozenset("ba"))]
@@ -280,7 +215,7 @@ def test_parts_are_merged_in_their_order() -> None:
     merged = merge([first, second])
 
     assert merged["packages"] == {"one": ["a"], "two": ["b"]}
-    assert (merged["modules"], merged["units"]) == (["l", "m"], ["u", "v"])
+    assert (merged["modules"], merged["units"]) == (["m", "l"], ["u", "v"])
     assert list(merged["sysctls"].items()) == [("x", "1"), ("y", "2")]
     assert [(file["path"], file["mode"]) for file in merged["files"]] == [
         ("/etc/one", "0644"),

@@ -150,7 +150,7 @@ def decisions(text: str) -> Iterator[str]:
     """What a template does beyond printing, one text for each place."""
     tree = Environment(autoescape=False).parse(text)  # noqa: S701 - nothing is rendered
     for node in tree.find_all(nodes.Node):
-        if isinstance(node, nodes.Filter) and node.name == "join":
+        if isinstance(node, nodes.Filter) and node.name in {"join", "indent"}:
             continue
         if (
             isinstance(node, nodes.Call)
