@@ -60,12 +60,17 @@ def _routes(node: Node) -> dict[str, File]:
     if not node.settings.routes:
         return {}
     # Once the interfaces are a network manager's, its configuration has the routes.
+    # A file a family: without -6 ip does not find IPv6's default route to flush it.
+    texts = {
+        family: "".join(
+            _route(route) for route in node.settings.routes if (":" in str(route.to)) == (family == 6)
+        )
+        for family in (4, 6)
+    }
+    commands = " && ".join(f"ip -{family} -batch /{DIRECTORY}/routes{family}" for family in texts)
     return {
-        f"{DIRECTORY}/routes": File("".join(map(_route, node.settings.routes)).encode()),
-        **_unit(
-            "lvs-lab-routes",
-            _early("The node's routes", f"/sbin/ip -batch /{DIRECTORY}/routes", f"!{ADOPTED}"),
-        ),
+        **{f"{DIRECTORY}/routes{family}": File(text.encode()) for family, text in texts.items()},
+        **_unit("lvs-lab-routes", _early("The node's routes", f"/bin/sh -c '{commands}'", f"!{ADOPTED}")),
     }
 
 

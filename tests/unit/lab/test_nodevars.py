@@ -35,15 +35,17 @@ def test_routes_become_a_batch_for_ip_and_the_default_one_replaces_podmans() -> 
         {"to": "::/0", "via": "2001:db8::fe"},
     ]
     files = own_files(node(lab_routes=routes))
-    assert files["etc/lvs-lab/routes"].content.decode().splitlines() == [
+    assert files["etc/lvs-lab/routes4"].content.decode().splitlines() == [
         "route replace 203.0.113.0/24 via 198.51.100.254 dev eth1",
         "route flush exact 0.0.0.0/0",
         "route replace 0.0.0.0/0 via 192.0.2.254 dev eth0",
+    ]
+    assert files["etc/lvs-lab/routes6"].content.decode().splitlines() == [
         "route flush exact ::/0",
         "route replace ::/0 via 2001:db8::fe dev eth0",
     ]
     unit = files["etc/systemd/system/lvs-lab-routes.service"].content.decode()
-    assert "ExecStart=/sbin/ip -batch /etc/lvs-lab/routes\n" in unit
+    assert "ip -4 -batch /etc/lvs-lab/routes4 && ip -6 -batch /etc/lvs-lab/routes6" in unit
     assert "Before=network-pre.target network.target\n" in unit
     assert files["etc/systemd/system/multi-user.target.wants/lvs-lab-routes.service"].link
 
