@@ -1,0 +1,95 @@
+"""The list of items that lvs-network gets, in the order in which it is safe to set them."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from lvs_model.components.network import CONFIGURATION, TOOL, UNIT, items_of, network
+from lvs_model.parts import Part
+
+# In the only order that is right: a link before its address, an address before what goes by it.
+ORDERED = [
+    "up tunl0",
+    "fou 4 6080 gue",
+    "address 192.0.2.10 tunl0",
+    "local 192.0.2.20",
+    "link 8840 192.0.2.0/24 eth0",
+    "route 8840 192.0.2.1 eth0",
+    "rule 30000 8840 from 192.0.2.21",
+]
+
+
+@pytest.mark.parametrize("first", range(len(ORDERED)))
+def test_items_are_ordered_by_kind_whatever_asked_for_them_first(first: int) -> None:
+    turned = [*ORDERED[first:], *ORDERED[:first]]
+
+    assert items_of([Part("one", items=turned[:3]), Part("two", items=turned[3:])]) == ORDERED
+    assert items_of([Part("one", items=turned[::-1])]) == ORDERED
+
+
+def test_modules_come_first_and_settings_before_addresses() -> None:
+    """A VIP that is on lo before its interfaces are silent about it in ARP would be answered for."""
+    parts = [
+        Part("one", items=["address 192.0.2.10 lo"], sysctls={"a/b": "1 2"}, modules=["ip_vs"]),
+        Part("two", modules=["ipip", "ip_vs"], sysctls={"c/d": "0"}),
+    ]
+
+    assert items_of(parts) == [
+        "module ip_vs",
+        "module ipip",
+        "sysctl a/b 1 2",
+        "sysctl c/d 0",
+        "address 192.0.2.10 lo",
+    ]
+
+
+def test_items_of_one_kind_keep_their_order_and_are_there_once() -> None:
+    asked = ["address 192.0.2.20 lo", "address 192.0.2.10 lo", "address 192.0.2.20 lo"]
+
+    assert items_of([Part("one", items=asked), Part("two", items=asked)]) == asked[:2]
+
+
+@pytest.mark.parametrize("interfaces", [[], ["eth0"], ["bond0.120", "eth1"]])
+def test_interfaces_are_waited_for_behind_the_modules_that_make_them(interfaces: list[str]) -> None:
+    part = Part("one", modules=["ipip"], sysctls={"a/b": "1"}, items=["up tunl0"])
+    content = {file.path: file.content for file in network([part], interfaces).files}
+
+    assert [line for line in content[CONFIGURATION].splitlines() if not line.startswith("#")] == [
+        "module ipip",
+        *(f"interface {name}" for name in interfaces),
+        "sysctl a/b 1",
+        "up tunl0",
+    ]
+
+
+def test_a_host_that_needs_no_item_has_no_tool_either() -> None:
+    part = network([Part("one", packages=["x"], units=["y"])], ["eth0"])
+
+    assert (part.files, part.units, part.actions, part.packages) == ([], [], [], [])
+
+
+@pytest.mark.parametrize("kind", ["modules", "sysctls", "items"])
+def test_one_item_of_any_kind_is_enough_for_the_tool(kind: str) -> None:
+    needs = {"modules": ["ipip"], "sysctls": {"a/b": "1"}, "items": ["up tunl0"]}
+    part = network([Part("one", **{kind: needs[kind]})], [])  # type: ignore[arg-type]
+
+    assert part.units == [UNIT]
+    assert {file.path: file.mode for file in part.files} == {
+        TOOL: "0755",
+        CONFIGURATION: "0644",
+        f"/etc/systemd/system/{UNIT}": "0644",
+    }
+    # A changed tool or configuration takes effect.
+    assert set(part.actions[-1].on) == {file.path for file in part.files}
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_loading_is_guarded_where_a_rule_is_for_all_packets(guarded: bool) -> None:
+    narrow = [f"rule 30000 8840 from 192.0.2.21 tcp {port}-{port}" for port in (80, 443)]
+    wide = ["rule 30000 8840 from 192.0.2.21"] if guarded else []
+
+    for items in permutations(narrow + wide):
+        part = network([Part("one", items=list(items))], [])
+        assert part.actions[-1].guard == ((TOOL, "undo-routes") if guarded else ())
