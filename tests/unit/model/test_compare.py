@@ -184,6 +184,46 @@ def test_nothing_is_contracted_while_a_director_that_may_forward_was_not_seen(lb
     assert work(site, "lb1")["contract"] == ["two-lb1", "two-web1"]
 
 
+# Directors that are real servers too.
+
+
+def test_a_director_that_is_a_real_server_too_is_switched_and_not_expanded() -> None:
+    case = Case()
+    case.groups["edge_web"] += ["lb1", "lb2"]
+    site = Site(case.plan())
+    changed(site, "lb1", "lb2", "web1")
+
+    found = work(site)
+
+    assert (found["expand"], found["directors"]) == (["web1"], ["lb2", "lb1"])
+
+
+def test_its_own_local_vip_makes_it_no_owner() -> None:
+    case = Case()
+    case.groups["edge_web"] += ["lb1", "lb2"]
+    site = Site(case.plan())
+    site.links(
+        "lb2",
+        link("lb2", "lo", ["192.0.2.10"]),
+        *[link("lb2", name, [address]) for address, name in site.plan["hosts"]["lb2"]["addresses"].items()],
+    )
+    changed(site, "lb1", "lb2")
+
+    assert work(site)["directors"] == ["lb2", "lb1"]
+
+
+def test_a_director_runs_if_its_engine_does() -> None:
+    site = Site()
+    changed(site, "lb1", "lb2")
+    for host in ("lb1", "lb2"):
+        site.plan["hosts"][host]["engine_unit"] = "other.service"
+        site.seen[host]["units"]["other.service"] = {**STOPPED, "ActiveState": "active"}
+    # keepalived runs on both; of the engine only the standby's does not.
+    site.seen["lb2"]["units"]["other.service"] = None
+
+    assert work(site)["directors"] == ["lb1", "lb2"]
+
+
 # Looking again.
 
 
