@@ -26,6 +26,7 @@ _COMPONENT = "real_server"
 _TABLE = 8840
 _PREFERENCE = 30000
 _FTP = 21
+_LAST = 65535
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,12 @@ def _answer_through(
         for protocol, port in endpoints
     }
     for protocol in sorted({protocol for protocol, _ in own}):
-        for first, last in _ranges(sorted(port for name, port in own if name == protocol)):
+        ports = sorted(port for name, port in own if name == protocol)
+        if ports[-1] == _LAST:
+            # The kernel refuses a range that ends there (fib_rule_port_range_valid, fib_rules.h).
+            part.items.append(rule)
+            return
+        for first, last in _ranges(ports):
             part.items.append(f"{rule} {protocol} {first}-{last}")
 
 
