@@ -29,6 +29,11 @@ unit: venv ## Unit and rendering tests: no node needed, under two minutes
 bench: venv ## Measure plan and controller, minutes long: figures in build/bench.json (BENCH="--runs 1" for a quick look)
 	@nice $(PYTHON_BIN) -m bench $(BENCH)
 
+# Not part of bench: it takes the lab, and puts its own nodes there.
+.PHONY: bench-datapath
+bench-datapath: lab-tools ## Measure DR, TUN, NAT, routing and HAProxy in the lab: ratios in build/bench-datapath.json
+	@$(PYTHON_BIN) -m bench datapath $(BENCH)
+
 .PHONY: scenario
 scenario: lab-tools ## One Molecule scenario on the lab, with its whole output: make scenario S=default
 	@test -n "$(S)" || { echo "which scenario? make scenario S=NAME, of: $$(ls molecule | grep -v '^shared$$' | xargs)" >&2; exit 2; }

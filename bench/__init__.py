@@ -1,1 +1,1 @@
-"""Benchmarks of the plan and of the controller: figures for people, no thresholds, nothing that can fail."""
+"""Benchmarks of plan, controller and data path: figures for people, no thresholds, nothing that can fail."""

@@ -1,5 +1,6 @@
 """Measure the plan and the controller, print the figures and write them as JSON (`make bench`).
 
+`python -m bench datapath` measures the data path instead, in the lab: bench/datapath.py.
 No threshold and no verdict here: timings on a busy machine say nothing, so look at the spread.
 """
 
@@ -26,6 +27,12 @@ _PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what the command line asks for; 2 where it makes no sense, 1 where a command failed."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["datapath"]:
+        # Only here: the lab's libraries would count in the peak memory of what is measured (processes.Cost).
+        from bench import datapath  # noqa: PLC0415
+
+        return datapath.main(arguments[1:])
     options = _options(arguments)
     try:
         # All of them before anything is measured: that takes minutes.
