@@ -22,6 +22,8 @@ from lab.traffic import Ledger, Traffic
 PROJECT = Path(__file__).resolve().parent.parent
 SSH_CONFIG = PROJECT / "build" / "lab" / "ssh_config"
 
+pytest_plugins = ["shared.checks"]
+
 
 @pytest.fixture(scope="session")
 def inventories() -> list[Path]:
@@ -113,6 +115,12 @@ def report() -> Callable[..., None]:
         _LEDGERS.append(f"{title}: {lost}{outage}{theory}; {dict(seen['by_server'])}")
 
     return show
+
+
+@pytest.fixture(scope="session")
+def note() -> Callable[[str], None]:
+    """Keep a line for the end of the run, beside the ledgers."""
+    return _LEDGERS.append
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

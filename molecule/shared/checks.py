@@ -1,0 +1,152 @@
+"""What several scenarios verify alike: the day after, one failover, owners, and doors that stay closed.
+
+A plugin of pytest's, and so fixtures instead of functions: the package `molecule` that pip installs hides
+this folder from imports. molecule/conftest.py names it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from math import ceil
+
+import pytest
+
+from lab import Lab
+from lab.demo import INTERVAL_S
+from lab.directors import Directors
+from lab.errors import LabError
+from lab.figures import MAX_EXECUTIONS, lost_at_most
+from lab.playbook import PlaybookRun
+from lab.promise import Promise
+from lab.traffic import Traffic, recovered
+
+# Requests that must be answered in a row before the service counts as back.
+STEADY = 20
+
+# Connects to all targets at once and tells what became of each within three seconds: two SYNs (RFC 6298).
+KNOCK = """
+import errno, json, os, select, socket, sys, time
+poll, waiting, said = select.poll(), {}, []
+for address, port in json.loads(sys.argv[1]):
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    sock.setblocking(False)
+    code = sock.connect_ex((address, port))
+    if code in (0, errno.EINPROGRESS):
+        waiting[sock.fileno()] = sock, address, port
+        poll.register(sock, select.POLLOUT)
+    else:
+        said.append([address, port, os.strerror(code)])
+deadline = time.monotonic() + 3
+while waiting and time.monotonic() < deadline:
+    for number, _ in poll.poll(100):
+        sock, address, port = waiting.pop(number)
+        poll.unregister(sock)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        said.append([address, port, os.strerror(code) if code else "open"])
+said += [[address, port, "silent"] for _, address, port in waiting.values()]
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture(scope="session")
+def idle_run(playbook: Callable[..., PlaybookRun], promise: Promise) -> Callable[[], None]:
+    """Run site.yml once more: nothing is to do, and to find that out costs two executions a host at most."""
+
+    def run_again() -> None:
+        run = playbook("site.yml")
+        assert run.returncode == 0, "site.yml ends well on a cluster that is as planned"
+        changed = {name: host.tasks_changed for name, host in run.recap.items() if host.changed}
+        assert changed == {}, "nothing is changed on a cluster that is as planned"
+        costs = dict(run.remote_executions)
+        assert {*promise.directors, *promise.shares, promise.client} <= costs.keys(), "all are looked at"
+        dear = {name: count for name, count in costs.items() if count > MAX_EXECUTIONS}
+        assert dear == {}, f"a host costs more than {MAX_EXECUTIONS} remote executions"
+
+    return run_again
+
+
+@pytest.fixture(scope="session")
+def proven(playbook: Callable[..., PlaybookRun]) -> Callable[[], None]:
+    """Run playbooks/verify.yml: every finding is good, and nothing is changed."""
+
+    def verify() -> None:
+        run = playbook("playbooks/verify.yml")
+        assert run.returncode == 0, "verify proves every promise"
+        assert run.changed == 0, "verify changes nothing"
+
+    return verify
+
+
+@pytest.fixture(scope="session")
+def owners(lab: Lab, promise: Promise) -> Callable[..., list[str]]:
+    """Tell which directors have a VIP now, any of the cluster's; who does not answer has not."""
+
+    def ask(vip: str, *, without: str | None = None) -> list[str]:
+        found = []
+        for director in (name for name in promise.directors if name != without):
+            try:
+                listed = lab.run(director, ["ip", "-o", "address", "show", "to", vip], timeout=20).stdout
+            except LabError:
+                continue
+            if listed.strip():
+                found.append(director)
+        return found
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def knock(lab: Lab, promise: Promise) -> Callable[[Sequence[tuple[str, int]]], dict[tuple[str, int], str]]:
+    """Connect from the client to addresses and ports: "open", "silent" (no answer), or the error's text."""
+
+    def ask(targets: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        said = lab.run(promise.client, ["python3", "-c", KNOCK, json.dumps(targets)], check=True).stdout
+        return {(address, port): what for address, port, what in json.loads(said)}
+
+    return ask
+
+
+@pytest.fixture
+def power_loss(
+    lab: Lab,
+    directors: Directors,
+    promise: Promise,
+    traffic: Callable[[], Traffic],
+    report: Callable[..., None],
+    until: Callable[..., None],
+) -> Callable[[], AbstractContextManager[str]]:
+    """Take the power from the director that owns the promised service's VIP, under requests.
+
+    At the beginning of the with block, which gets its name, the service is back on exactly one other; at the
+    end the lost one is back, and each director's table complete.
+    """
+
+    @contextmanager
+    def lose() -> Iterator[str]:
+        lost = directors.active()
+        theory = promise.takeover_s(lost)
+        client = traffic()
+        lab.faults.power_off(lost)
+        try:
+            back = client.wait(lambda rows: recovered(rows, STEADY), timeout_s=60)
+            ledger = client.stop()
+            report(f"power loss of {lost}, the active director", ledger, theory)
+            assert back, "an outage came, and answers came steadily again within a minute"
+            assert len(directors.owners(without=lost)) == 1, "exactly one other director owns the VIP"
+            allowed = lost_at_most(theory[1], INTERVAL_S)
+            if share := promise.shares.get(lost, 0):
+                # It was a real server too: its part of the requests is lost until the checks have seen it.
+                allowed += ceil(share * lost_at_most(promise.detection_s, INTERVAL_S)) + 1
+            assert ledger.summary["failed"] <= allowed, "no more requests are lost than theory allows"
+            yield lost
+        finally:
+            lab.faults.power_on(lost)
+        # What it had as a real server has to come back in the other's table, too.
+        for name in promise.directors:
+            until(
+                f"{name}'s table is complete", lambda name=name: directors.lacking(name) == "", timeout_s=90
+            )
+
+    return lose
