@@ -118,7 +118,7 @@ def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) ->
         differences = host_differences(planned, seen[host])
         for difference in differences:
             # Kept on purpose while a director that may forward to it was not seen (compare.py).
-            kept = difference.kind == "contract" and not directors_seen
+            kept = difference.kind in {"contract", "stale"} and not directors_seen
             yield "unproven" if kept else "failed", f"{host}: {difference.text}"
         if differences:
             continue

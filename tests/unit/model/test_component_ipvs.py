@@ -144,7 +144,7 @@ def test_defence_is_what_the_document_says_and_off_without() -> None:
     ("options", "expected"),
     [
         (None, ["3 50", "0", "0"]),
-        ({}, ["3 50", "0", "0"]),
+        ({}, ["2 50", "0", "0"]),
         ({"threshold": [0, 1], "refresh": 10, "retries": 2}, ["0 1", "10", "2"]),
     ],
 )

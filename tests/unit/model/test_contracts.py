@@ -87,3 +87,14 @@ def test_actions_forced_or_not_are_what_config_set_takes() -> None:
     assert all(fits(action, known) for action in actions)
     # Actions of the plan, with the files that trigger them, and the table's mending, without.
     assert {"on" in action for action in actions} == {True, False}
+
+
+def test_what_is_cleaned_up_is_what_config_set_takes() -> None:
+    site = Site()
+    site.seen["web1"]["managed"] += ["/etc/old", "/etc/systemd/system/old.service"]
+    found = work(site)["hosts"]["web1"]
+
+    assert found["stop"] and found["remove"]
+    assert all(fits(action, options("config_set", "actions")) for action in found["stop"])
+    assert all(fits(file, options("config_set", "files")) for file in found["remove"])
+    assert "absent" in options("config_set", "files")["state"]["choices"]

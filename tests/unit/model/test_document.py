@@ -22,9 +22,9 @@ _NETWORK = {"interface": "eth2", "subnets": ["10.0.0.0/8"]}
 
 
 KNOWN = {
-    "servces": "connection_sync, directors, email, engine, extra_lines, failover, ipvs, name, networks, "
-    "platforms, services, weight_error",
-    "networks/front/mtu": "interface, segment, subnets",
+    "servces": "connection_sync, directors, email, engine, extra_lines, failover, firewall, ipvs, name, "
+    "networks, platforms, services, weight_error",
+    "networks/front/mtuu": "interface, mtu, routed_in, segment, subnets",
     "connection_sync/ttll": "daemons, group, id, longest, network, port, refresh, retries, threshold, ttl",
     "services/0/forwardng": "check, extra_lines, fallback, forwarding, hysteresis, mark, min_servers, name, "
     "notify, notify_at_stop, on_failure, one_packet, persistence, persistence_prefix, pool, ports, probe, "

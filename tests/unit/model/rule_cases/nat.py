@@ -168,7 +168,6 @@ TABLE = [
         "survive a failover: use dr or tun, or take it out of the pool 'edge_web'",
         "host lb2: it is a director and a real server of 'www' by nat: its answers must pass the gateway, "
         "which it can own itself: use dr or tun, or take it out of the pool 'edge_web'",
-        also="nat-beside-clients gateway-missing",
     ),
     near("director-is-real-server", group("edge_web", "web1", "lb2")),
     near("director-is-real-server", both(group("edge_web", "lb1", "lb2"), service(forwarding="tun"))),
