@@ -53,10 +53,11 @@ def test_kernel_table_is_the_promised_one(node: Nodes, name: str) -> None:
 @pytest.mark.parametrize("name", DIRECTORS)
 def test_modules_are_loaded_and_loaded_at_boot(node: Nodes, name: str) -> None:
     loaded = node(name).check_output("cat /proc/modules")
-    at_boot = node(name).file("/etc/modules-load.d/lvs-director.conf").content_string
+    at_boot = node(name).file("/etc/lvs-toolkit/network.conf").content_string
     for module in ("ip_vs", "ip_vs_wrr"):
         assert f"\n{module} " in f"\n{loaded}"
-        assert module in at_boot.splitlines()
+        assert f"module {module}" in at_boot.splitlines()
+    assert node(name).service("lvs-network").is_enabled
     assert node(name).check_output("cat /sys/module/ip_vs/parameters/conn_tab_bits") == "12"
 
 
@@ -83,7 +84,7 @@ def test_real_server_has_the_vip_on_lo_only(node: Nodes, name: str) -> None:
 def test_real_server_is_silent_in_arp_on_its_ingress_interface(node: Nodes, name: str) -> None:
     assert node(name).sysctl("net.ipv4.conf.eth0.arp_ignore") == 1
     assert node(name).sysctl("net.ipv4.conf.eth0.arp_announce") == 2
-    assert node(name).service("lvs-real-server").is_enabled
+    assert node(name).service("lvs-network").is_enabled
 
 
 def test_client_sees_the_promised_split(lab: Lab, promise: Promise) -> None:
