@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Tell whether the keepalived of this machine accepts trees of rendered configurations.
+"""Tell whether keepalived and nft of this machine accept trees of rendered configurations.
 
     tests/accept.py TREE...        (as root)
 
 Every ``etc/keepalived/keepalived.conf`` below a TREE stands at the root of a host's files, as under
 tests/golden/CASE/HOST. Each is checked by `keepalived -t` in network, mount and process namespaces of its
 own, where the interfaces, addresses, users and scripts that it names are there; nothing outside is touched.
+So is each ``etc/lvs-toolkit/nftables.nft`` by `nft -c -f`; not every host has nft: without it that is said.
 Prints exit code and output of each; exit code 0 when all were accepted without a word, 1 when one was not,
 2 when nothing could be checked. Python's standard library only, so that it runs on any node.
 """
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONFIGURATION = "etc/keepalived/keepalived.conf"
+TABLE = "etc/lvs-toolkit/nftables.nft"
 _INTERFACE = re.compile(r"^\s*interface (\S+)$|\bdev (\S+)|^\s*lvs_sync_daemon (\S+)", re.MULTILINE)
 _TRACKED = re.compile(r"^\s*track_interface \{([^}]*)\}", re.MULTILINE)
 _SOURCE = re.compile(r"^\s*(?:unicast|mcast)_src_ip (\S+)", re.MULTILINE)
@@ -55,7 +57,7 @@ echo $code > {work}/code
 
 @dataclass(frozen=True)
 class Verdict:
-    """What keepalived said of one configuration: its exit code (None: it was not asked) and its words."""
+    """What was said of one configuration: the exit code (None: nobody was asked) and the words."""
 
     path: Path
     code: int | None
@@ -95,6 +97,13 @@ def accept(configuration: Path) -> Verdict:
         code = work / "code"
         found = int(code.read_text()) if code.exists() else None
         return Verdict(configuration, found, done.stdout + done.stderr)
+
+
+def accept_table(table: Path) -> Verdict:
+    """Check one table of nft, the file TABLE below a host's tree."""
+    command = ["unshare", "--net", "nft", "--check", "--file", str(table.resolve())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return Verdict(table, done.returncode, done.stdout + done.stderr)
 
 
 def _interfaces(text: str) -> list[str]:
@@ -149,6 +158,11 @@ def main(trees: list[str]) -> int:
     version = subprocess.run(["keepalived", "--version"], capture_output=True, text=True, check=False)
     print((version.stdout + version.stderr).splitlines()[0])
     verdicts = [accept(configuration) for configuration in configurations]
+    tables = [path for tree in trees for path in sorted(Path(tree).rglob(TABLE))]
+    if shutil.which("nft"):
+        verdicts += [accept_table(table) for table in tables]
+    elif tables:
+        print(f"not checked: {len(tables)} tables of nft, which is not installed")
     for verdict in verdicts:
         print(f"{'accepted' if verdict.accepted else 'REFUSED'} rc {verdict.code} {verdict.path}")
         if verdict.said.strip():

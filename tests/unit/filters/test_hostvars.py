@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from ansible.errors import AnsibleError
 
+from filter_plugins.lvs_plan import lvs_plan
 from lvs_ansible import origins
 from lvs_ansible.hostvars import planned
 from lvs_model.problems import Problem
@@ -180,3 +181,59 @@ def test_places_that_lead_nowhere_are_no_errors(path: str) -> None:
     problem = Problem(path, "what", "remedy")
 
     assert origins.located([problem], written(case, case.document)) == [str(problem)]
+
+
+# Clusters of which nothing is to be left.
+
+
+def torn_down(teardown: str | Literal[False]) -> dict[str, Any]:
+    """What the filter makes of an inventory with the clusters edge and two."""
+    case = Case()
+    case.add_cluster("two", 3)
+    return lvs_plan(*case.inputs(), teardown)
+
+
+@pytest.mark.parametrize(
+    ("teardown", "clusters", "roles"),
+    [
+        (False, ["edge", "two"], {"director", "real_server"}),
+        ("two", ["two"], {"retired"}),
+        ("edge,two", ["edge", "two"], {"retired"}),
+        (" two ,  edge ", ["two", "edge"], {"retired"}),
+    ],
+)
+def test_clusters_to_be_torn_down_are_named_in_a_text(
+    teardown: str | Literal[False], clusters: list[str], roles: set[str]
+) -> None:
+    found = torn_down(teardown)
+
+    assert found["problems"] == []
+    assert list(found["clusters"]) == clusters
+    assert {one["role"] for one in found["hosts"].values()} == roles
+
+
+@pytest.mark.parametrize(
+    ("teardown", "problem"),
+    [
+        # The playbook without the variable: nobody's cluster is taken for all of them.
+        ("", "lvs_teardown: which cluster shall be torn down is not said: name it: -e lvs_teardown=NAME, of"),
+        ("three", "lvs_teardown: there is no cluster 'three': use one of edge, two"),
+    ],
+)
+def test_a_teardown_of_nothing_known_is_a_problem_and_no_plan(teardown: str, problem: str) -> None:
+    found = torn_down(teardown)
+
+    assert list(found) == ["problems"]
+    (text,) = found["problems"]
+    assert str(text).startswith(problem)
+
+
+def test_an_inventory_with_a_problem_is_not_torn_down() -> None:
+    """Whose hosts are whose would be guessed."""
+    case = Case()
+    case.service["forwarding"] = "drr"
+
+    found = lvs_plan(*case.inputs(), "edge")
+
+    assert list(found) == ["problems"]
+    assert "forwarding" in str(found["problems"][0])

@@ -1,4 +1,4 @@
-"""Every golden configuration is accepted by the keepalived of this machine, without a word.
+"""Every golden configuration is accepted by keepalived and nft of this machine, without a word.
 
 tests/accept.py does it on any machine; Molecule runs it on nodes of both Debian releases.
 """
@@ -6,6 +6,7 @@ tests/accept.py does it on any machine; Molecule runs it on nodes of both Debian
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,9 @@ CONFIGURATIONS = [
     path for case in INVENTORIES for path in sorted((GOLDEN / case).rglob(accept.CONFIGURATION))
 ]
 
+TABLES = [path for case in INVENTORIES for path in sorted((GOLDEN / case).rglob(accept.TABLE))]
+without_nft = pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed")
+
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 
 
@@ -41,6 +45,36 @@ def test_keepalived_accepts_a_golden_configuration(path: Path) -> None:
     verdict = accept.accept(path)
 
     assert (verdict.code, verdict.said) == (0, "")
+
+
+@without_nft
+@pytest.mark.parametrize("path", TABLES, ids=[str(path.relative_to(GOLDEN)) for path in TABLES])
+def test_nft_accepts_a_golden_table(path: Path) -> None:
+    verdict = accept.accept_table(path)
+
+    assert (verdict.code, verdict.said) == (0, "")
+
+
+@without_nft
+def test_a_broken_table_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.nft"
+    broken.write_text(TABLES[0].read_text().replace("chain ", "chian ", 1))
+
+    assert not accept.accept_table(broken).accepted
+
+
+def test_tables_that_nobody_checks_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = next(path for path in TABLES if (path.parents[2] / accept.CONFIGURATION).exists()).parents[2]
+    for name in ("a", "b"):
+        shutil.copytree(host, tmp_path / name)
+    which = shutil.which
+    monkeypatch.setattr(accept.shutil, "which", lambda tool: None if tool == "nft" else which(tool))
+
+    assert accept.main([str(tmp_path)]) == 0
+
+    assert "not checked: 2 tables of nft, which is not installed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
