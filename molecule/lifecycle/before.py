@@ -1,4 +1,4 @@
-"""The scenario's prepare step: network managers take their interfaces, then each node's fingerprint is kept."""
+"""The scenario's prepare step: network managers take interfaces, then each node's fingerprint is kept."""
 
 from __future__ import annotations
 

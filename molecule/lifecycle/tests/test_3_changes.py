@@ -3,108 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lab import Lab
-from lab.directors import Directors
-from lab.fingerprint import KERNEL, Fingerprint, difference, take
-from lab.playbook import PlaybookRun
+from lab.fingerprint import KERNEL
 from lab.traffic import Traffic
 
-Playbook = Callable[..., PlaybookRun]
-Items = Callable[..., dict[str, set[str]]]
+if TYPE_CHECKING:
+    from molecule.lifecycle.tests.conftest import Life
+
+Start = Callable[[], Traffic]
+Report = Callable[..., None]
+
+# Packages, their user and the records stay on a retired host until its cluster is torn down.
 FILES = (
     "ls -d /etc/lvs-toolkit/* /usr/local/lib/lvs-toolkit/* /etc/keepalived/keepalived.conf "
-    "/etc/systemd/system/lvs-* /etc/systemd/system/keepalived.service.d/* /etc/modprobe.d/lvs-* 2>/dev/null || true"
+    "/etc/modprobe.d/lvs-* /etc/systemd/system/lvs-* /etc/systemd/system/keepalived.service.d/* "
+    "2>/dev/null || true"
 )
 
 
-def with_address(lab: Lab, hosts: tuple[str, ...], address: str) -> set[str]:
-    argv = ["ip", "-oneline", "address", "show", "to", address]
-    return {name for name in hosts if lab.run(name, argv).stdout.strip()}
-
-
-def left_on(lab: Lab, host: str, before: dict[str, Fingerprint]) -> list[str]:
-    """What a retired host still has: files of ours, and in its kernel what it had not before."""
-    files = lab.run(host, FILES).stdout.split()
-    return files + difference(
-        before[host], take(lab, [host])[host], [one for one in KERNEL if one != "sockets"]
-    )
+def left_on(life: Life, host: str) -> list[str]:
+    """What a retired host still has: files of ours, and what it had not before in its kernel and units."""
+    files = life.lab.run(host, FILES).stdout.split()
+    return files + life.changed_since_before([host], KERNEL).get(host, [])
 
 
 def test_mode_service_real_server_and_standby_in_one_run(
-    lab: Lab,
-    playbook: Playbook,
-    directors: Directors,
-    traffic: Callable[[], Traffic],
-    report: Callable[..., None],
-    until: Callable[..., None],
-    step: Callable[[str], list[str]],
-    planned_items: Items,
-    held: Callable[[], dict[str, set[str]]],
-    before: dict[str, Fingerprint],
-    hosts: tuple[str, ...],
-    tolerated: int,
+    life: Life, traffic: Start, report: Report, until: Callable[..., None], tmp_path: Path
 ) -> None:
     """The mode of www becomes tun, api goes, and so do web2 and lb2."""
-    if directors.active() != "lb1":
-        lab.run("lb2", ["systemctl", "restart", "keepalived"], check=True)
-        until("lb1 owns the VIPs", lambda: directors.owners() == ["lb1"], timeout_s=30)
+    if life.directors.active() != "lb1":
+        life.lab.run("lb2", ["systemctl", "restart", "keepalived"], check=True)
+        until("lb1 owns the VIPs", lambda: life.directors.owners() == ["lb1"], timeout_s=30)
     client = traffic()
 
-    run = playbook("site.yml", *step("changed"))
+    run = life.playbook("site.yml", *life.step("changed"))
 
     ledger = client.stop()
     report("dr to tun; a service, a real server and the standby go", ledger)
     assert run.returncode == 0, "done, and proven by its last step"
-    assert ledger.summary["failed"] <= tolerated
-    assert held() == planned_items(*step("changed"))
-    assert with_address(lab, hosts, "192.0.2.20") == set(), "the VIP of the service that is gone"
-    assert "192.0.2.20" not in lab.run("lb1", ["cat", "/etc/keepalived/keepalived.conf"], check=True).stdout
-    assert with_address(lab, hosts, "192.0.2.10") == {"lb1", "web1"}
-    assert left_on(lab, "web2", before) == []
-    assert left_on(lab, "lb2", before) == [], "keepalived neither runs nor starts at boot"
+    assert ledger.summary["failed"] <= life.tolerated
+    assert life.held() == life.planned(tmp_path, *life.step("changed"))
+    assert life.with_address("192.0.2.20") == set(), "the VIP of the service that is gone"
+    assert "192.0.2.20" not in life.lab.run("lb1", ["cat", "/etc/keepalived/keepalived.conf"]).stdout
+    assert life.with_address("192.0.2.10") == {"lb1", "web1"}
+    assert left_on(life, "web2") == []
+    assert left_on(life, "lb2") == [], "keepalived neither runs nor starts at boot"
 
 
-def test_all_of_it_comes_back(
-    playbook: Playbook,
-    directors: Directors,
-    traffic: Callable[[], Traffic],
-    report: Callable[..., None],
-    planned_items: Items,
-    held: Callable[[], dict[str, set[str]]],
-    tolerated: int,
-) -> None:
+def test_all_of_it_comes_back(life: Life, traffic: Start, report: Report, tmp_path: Path) -> None:
     client = traffic()
 
-    run = playbook("site.yml")
+    run = life.playbook("site.yml")
 
     ledger = client.stop()
     report("tun to dr; a service, a real server and a director come", ledger)
     assert run.returncode == 0
-    assert ledger.summary["failed"] <= tolerated
-    assert held() == planned_items(), "nothing of the tunnels is left"
-    assert directors.active() == "lb1"
-    assert [directors.lacking(name) for name in ("lb1", "lb2")] == ["", ""]
+    assert ledger.summary["failed"] <= life.tolerated
+    assert life.held() == life.planned(tmp_path), "nothing of the tunnels is left"
+    assert life.directors.active() == "lb1"
+    assert [life.directors.lacking(name) for name in ("lb1", "lb2")] == ["", ""]
 
 
-def test_the_owner_of_the_vips_is_retired(
-    lab: Lab,
-    playbook: Playbook,
-    directors: Directors,
-    traffic: Callable[[], Traffic],
-    report: Callable[..., None],
-    step: Callable[[str], list[str]],
-    before: dict[str, Fingerprint],
-    tolerated: int,
-) -> None:
-    assert directors.active() == "lb1"
+def test_the_owner_of_the_vips_is_retired(life: Life, traffic: Start, report: Report) -> None:
+    assert life.directors.active() == "lb1"
     client = traffic()
 
-    run = playbook("site.yml", *step("handover"))
+    run = life.playbook("site.yml", *life.step("handover"))
 
     ledger = client.stop()
     report("the owner of the VIPs is retired", ledger)
     assert run.returncode == 0
-    assert ledger.summary["failed"] <= tolerated
-    assert directors.owners() == ["lb2"]
-    assert left_on(lab, "lb1", before) == []
+    assert ledger.summary["failed"] <= life.tolerated
+    assert life.directors.owners() == ["lb2"]
+    assert left_on(life, "lb1") == []

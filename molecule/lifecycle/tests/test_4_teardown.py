@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import pytest
-
-from lab import Lab
-from lab.fingerprint import Fingerprint, difference, take
+from lab.fingerprint import difference, take
 from lab.playbook import PlaybookRun
 
-Teardown = Callable[..., PlaybookRun]
+if TYPE_CHECKING:
+    from molecule.lifecycle.tests.conftest import Life
 
 
-@pytest.fixture
-def teardown(playbook: Callable[..., PlaybookRun], step: Callable[[str], list[str]]) -> Teardown:
-    """Run teardown.yml on the inventory as the last change has left it."""
-
-    def run(*options: str) -> PlaybookRun:
-        return playbook("playbooks/teardown.yml", "-e", "lvs_teardown=edge", *step("handover"), *options)
-
-    return run
+def teardown(life: Life, *options: str) -> PlaybookRun:
+    """Run teardown.yml on the inventory as the last change has left it: lb1 is retired already."""
+    return life.playbook(
+        "playbooks/teardown.yml", "-e", "lvs_teardown=edge", *life.step("handover"), *options
+    )
 
 
-def test_check_mode_tells_and_changes_nothing(lab: Lab, teardown: Teardown, hosts: tuple[str, ...]) -> None:
-    before = take(lab, hosts)
+def test_check_mode_tells_and_changes_nothing(life: Life) -> None:
+    before = take(life.lab, life.hosts)
 
-    run = teardown("--check")
+    run = teardown(life, "--check")
 
     assert run.returncode == 0
-    assert {host for host in hosts if run.recap[host].changed} == set(hosts), "lb1 still has its packages"
-    after = take(lab, hosts)
-    assert {host: difference(before[host], after[host]) for host in hosts} == {host: [] for host in hosts}
+    assert {host for host in life.hosts if run.recap[host].changed} == set(life.hosts)
+    after = take(life.lab, life.hosts)
+    assert {name: difference(before[name], after[name]) for name in before} == {name: [] for name in before}
 
 
-def test_the_hosts_are_as_before(
-    lab: Lab, teardown: Teardown, before: dict[str, Fingerprint], hosts: tuple[str, ...]
-) -> None:
+def test_the_hosts_are_as_before(life: Life) -> None:
     """What is excused stands, with its reasons, in lab/fingerprint.py."""
-    run = teardown()
-
-    assert run.returncode == 0
-    after = take(lab, hosts)
-    assert {host: difference(before[host], after[host]) for host in hosts} == {host: [] for host in hosts}
+    assert teardown(life).returncode == 0
+    assert life.changed_since_before() == {}
 
 
-def test_a_second_teardown_finds_nothing_to_do(teardown: Teardown) -> None:
-    run = teardown()
+def test_a_second_teardown_finds_nothing_to_do(life: Life) -> None:
+    run = teardown(life)
 
     assert (run.returncode, run.changed) == (0, 0)
