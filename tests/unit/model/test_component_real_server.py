@@ -218,10 +218,10 @@ def behind_nat(*changes: Callable[[Case], object], **options: Any) -> Case:  # n
         ([], {"ports": [443, 81, 80, "82-84"]}, [f"{RULE} tcp 80-84", f"{RULE} tcp 443-443"]),
         ([], {"ports": ["8000-8010", "8012-8013"]}, [f"{RULE} tcp 8000-8010", f"{RULE} tcp 8012-8013"]),
         ([], {"ports": [53], "protocol": "udp"}, [f"{RULE} udp 53-53"]),
-        # Under a mark ports stay as they are.
+        # Under a mark ports stay as they are, whatever the document says (a rule refuses it).
         (
             [],
-            {"mark": 7, "ports": [554, "6970-6971/udp"], "server_port": None},
+            {"mark": 7, "ports": [554, "6970-6971/udp"], "server_port": 8080},
             [f"{RULE} tcp 554-554", f"{RULE} udp 6970-6971"],
         ),
         ([second(forwarding="nat")], {}, [f"{RULE} tcp 80-80", f"{RULE} tcp 443-443"]),
