@@ -70,13 +70,13 @@ def test_unreachable_real_servers_are_skipped_whatever_their_minimum() -> None:
     assert "note: web1 is unreachable and was skipped" in work(site)["summary"]
 
 
+NOT_NAMED = "which cluster shall be torn down is not said: name it: -e lvs_teardown=NAME, of edge"
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (
-            [],
-            "lvs_teardown: which cluster shall be torn down is not said: name it: -e lvs_teardown=NAME, of edge",
-        ),
+        ([], f"lvs_teardown: {NOT_NAMED}"),
         (["edge", "egde"], "lvs_teardown: there is no cluster 'egde': use one of edge"),
     ],
 )
