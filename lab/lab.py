@@ -123,37 +123,42 @@ class Lab:
         topology = inventory.load(*self.inventories)
         with self.home.lock():
             hosts.refuse_another(self.host, os.environ)
-            images = self.images()
-            built = self.host.ensure(images, topology.images)
-            nodes = self.nodes()
-            nodes.mount_images({name: self.host.source(image) for name, image in built.items()})
-            image_digests = {name: image.digest for name, image in built.items()}
-            snapshots = nodes.prepare(topology, image_digests)
-            digests = nodes.digests(topology, image_digests)
-            found = nodes.look()
-            plan = make_plan(topology, digests, found, fresh=fresh)
-            if plan.remove or plan.remove_networks:
-                with step(f"removing {', '.join(plan.remove) or 'networks'}"):
-                    nodes.remove(plan.remove, plan.remove_networks)
-            nodes.make_networks(topology, set(found.networks) - set(plan.remove_networks))
-            nodes.lay_out(topology, plan.create, plan.keep, snapshots)
-            self._remember(topology, plan.slots)
-            self.write_ssh_config()
-            self._runners.clear()
-            with step(_described(plan.create, plan.start, plan.keep)):
-                by_name = {node.name: node for node in topology.nodes}
-                all_together(
-                    {
-                        **{
-                            n: partial(nodes.create, by_name[n], s, digests[n])
-                            for n, s in plan.create.items()
-                        },
-                        **{n: partial(nodes.start, n, by_name[n].image, s) for n, s in plan.start.items()},
-                        **{n: partial(self._mend, by_name[n], s) for n, s in plan.keep.items()},
-                    }
-                )
-            self.wait_ready(node.name for node in topology.nodes)
+            # The second time on a guest that has just booted: it has nothing to let go of.
+            if not self._bring_up(topology, fresh=fresh):
+                self._bring_up(topology, fresh=fresh)
         say(f"the lab is up: {len(topology.nodes)} nodes, ssh -F {_short(ssh.DIRECTORY / 'ssh_config')} NODE")
+
+    def _bring_up(self, topology: inventory.Topology, *, fresh: bool) -> bool:
+        """Do what `up` promises; False where the guest had to be ended before there was a node."""
+        images = self.images()
+        built = self.host.ensure(images, topology.images)
+        nodes = self.nodes()
+        nodes.mount_images({name: self.host.source(image) for name, image in built.items()})
+        image_digests = {name: image.digest for name, image in built.items()}
+        snapshots = nodes.prepare(topology, image_digests)
+        digests = nodes.digests(topology, image_digests)
+        found = nodes.look()
+        plan = make_plan(topology, digests, found, fresh=fresh)
+        if plan.remove or plan.remove_networks:
+            with step(f"removing {', '.join(plan.remove) or 'networks'}"):
+                if not self._remove(plan.remove, plan.remove_networks):
+                    return False
+        nodes.make_networks(topology, set(found.networks) - set(plan.remove_networks))
+        nodes.lay_out(topology, plan.create, plan.keep, snapshots)
+        self._remember(topology, plan.slots)
+        self.write_ssh_config()
+        self._runners.clear()
+        with step(_described(plan.create, plan.start, plan.keep)):
+            by_name = {node.name: node for node in topology.nodes}
+            all_together(
+                {
+                    **{n: partial(nodes.create, by_name[n], s, digests[n]) for n, s in plan.create.items()},
+                    **{n: partial(nodes.start, n, by_name[n].image, s) for n, s in plan.start.items()},
+                    **{n: partial(self._mend, by_name[n], s) for n, s in plan.keep.items()},
+                }
+            )
+        self.wait_ready(node.name for node in topology.nodes)
+        return True
 
     def down(self) -> bool:
         """End everything: nodes, networks, guest. Whether there was anything."""
@@ -179,10 +184,27 @@ class Lab:
             say(f"{node.name} is mended: {', '.join(filter(None, done))}")
 
     def _remove_nodes(self) -> int:
-        nodes = self.nodes()
-        found = nodes.look()
-        nodes.remove(found.nodes, tuple(found.networks))
+        found = self.nodes().look()
+        self._remove(found.nodes, tuple(found.networks))
         return len(found.nodes)
+
+    def _remove(self, names: Iterable[str], networks: Sequence[str]) -> bool:
+        """Remove nodes and networks; False where that took the whole guest with it.
+
+        Linux 6.12 has been seen to wait for ever for the network of a node that is gone
+        («unregister_netdevice: waiting for eth0 to become free»): nothing but a new boot helps.
+        """
+        try:
+            self.nodes().remove(names, networks)
+        except LabError as exc:
+            if isinstance(self.host, hosts.LocalHost):
+                raise
+            say(f"the guest does not let go of its nodes, and is ended with them: {exc}")
+            self.host.stop()
+            self._forget_all()
+            self._host = None
+            return False
+        return True
 
     def build_images(self, names: Iterable[str] | None = None) -> None:
         """Build the images that the inventory needs, or those named, and nothing else."""

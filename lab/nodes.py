@@ -178,7 +178,7 @@ class Nodes:
 
     def remove(self, names: Iterable[str], networks: Sequence[str] = ()) -> None:
         """Remove nodes with their disks, side by side, then networks."""
-        all_together({name: partial(self.act, "remove", name) for name in names})
+        all_together({name: partial(self.act, "remove", name, timeout=60) for name in names})
         if networks:
             self._runner.run(["podman", "network", "rm", "--force", *networks])
 
