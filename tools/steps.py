@@ -80,7 +80,9 @@ def find_scenarios(root: Path) -> list[str]:
 def lint_steps(root: Path) -> list[Step]:
     """One linter a language; the production profile and its skips stand in .ansible-lint."""
     tools = root / ".venv" / "bin"
-    shell = sorted({str(path.relative_to(root)) for pattern in SHELL_SCRIPTS for path in root.glob(pattern)})
+    found = {path for pattern in SHELL_SCRIPTS for path in root.glob(pattern)}
+    # lvs-network is Python: tests/unit/model checks it as it is rendered.
+    shell = sorted(str(path.relative_to(root)) for path in found if path.name != "lvs-network")
 
     def step(name: str, *argv: str, limit_s: float = 300) -> Step:
         return Step(name, "lint", (str(tools / argv[0]), *argv[1:]), limit_s)
