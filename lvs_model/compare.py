@@ -16,6 +16,7 @@ from lvs_model.fitness import (
     retiring,
     successors,
     unprepared,
+    unseen_retired,
 )
 from lvs_model.observation import Observation
 from lvs_model.problems import ModelError
@@ -54,6 +55,7 @@ def compare(
         *failed(failures),
         *(problem for host in seen for problem in fitness(plan, plan["hosts"][host], seen[host])),
         *successors(plan, seen),
+        *unseen_retired(plan, seen, _switching(plan, differences), accepted),
         *(
             problem
             for host in seen
@@ -71,11 +73,14 @@ def compare(
     if problems:
         raise ModelError(problems)
     hosts = {host: _work(plan["hosts"][host], found) for host, found in differences.items() if found}
+    former = retiring(plan, seen)
     return {
         "hosts": hosts,
-        "expand": [host for host in hosts if _is(plan, host, "real_server") and hosts[host]["act"]],
+        # A former director still balances until it is retired: only then it becomes a real server.
+        "expand": [host for host in _expanded(plan, hosts) if host not in former],
+        "expand_later": [host for host in _expanded(plan, hosts) if host in former],
         "retire": sorted(
-            (host for host in hosts if host in retiring(plan, seen)),
+            (host for host in hosts if host in former),
             key=lambda host: any(map(seen[host].owns, _all_vips(plan))),
         ),
         "directors": _director_order(plan, hosts, seen),
@@ -83,12 +88,26 @@ def compare(
         "contract": [
             host
             for host in hosts
-            if hosts[host]["contract"] and all(one in seen for one in _forwarders(plan, host))
+            if hosts[host]["contract"]
+            and all(one in seen or one in _given_up(plan, host, accepted) for one in _forwarders(plan, host))
         ],
         "again": _again(plan, hosts, seen),
         "unreachable": unreachable,
         "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable, unready))),
     }
+
+
+def _switching(plan: dict[str, Any], differences: dict[str, list[Difference]]) -> list[str]:
+    """Directors whose configuration would change."""
+    return [
+        host
+        for host, found in differences.items()
+        if _is(plan, host, "director") and any(one.kind == "file" for one in found)
+    ]
+
+
+def _expanded(plan: dict[str, Any], hosts: dict[str, Any]) -> list[str]:
+    return [host for host in hosts if _is(plan, host, "real_server") and hosts[host]["act"]]
 
 
 def _all_vips(plan: dict[str, Any]) -> list[str]:
@@ -97,6 +116,8 @@ def _all_vips(plan: dict[str, Any]) -> list[str]:
 
 def _forwarders(plan: dict[str, Any], host: str) -> list[str]:
     """The directors that may forward to a host; to a retired one those of every cluster."""
+    if (told := plan["hosts"][host].get("forwarders")) is not None:
+        return list(told)
     own = plan["hosts"][host]["cluster"]
     return [
         director
@@ -105,6 +126,11 @@ def _forwarders(plan: dict[str, Any], host: str) -> list[str]:
         for director in cluster["directors"]
         if plan["hosts"][director]["role"] == "director"
     ]
+
+
+def _given_up(plan: dict[str, Any], host: str, accepted: set[str]) -> set[str]:
+    """Directors whose absence does not keep a host from letting go: in a teardown those accepted by name."""
+    return accepted if "forwarders" in plan["hosts"][host] else set()
 
 
 def _is(plan: dict[str, Any], host: str, role: str) -> bool:

@@ -105,17 +105,43 @@ def _configured_here(seen: Observation) -> bool:
 
 
 def successors(plan: dict[str, Any], seen: dict[str, Observation]) -> Iterator[Problem]:
-    """Directors that would be retired while they own VIPs, and nobody is there to take these over."""
+    """Directors that would be retired while they own VIPs that nobody is there to take over."""
     for host in retiring(plan, seen):
         for name, cluster in plan["clusters"].items():
-            if cluster["teardown"] or not any(map(seen[host].owns, cluster["vips"])):
+            if cluster["teardown"]:
                 continue
-            if not any(seen[one].runs(UNIT) for one in cluster["directors"] if one in seen):
-                yield Problem(
-                    f"host {host}",
-                    f"it owns VIPs of cluster {name}, shall be no director any more, and no other one runs",
-                    "add another director and deploy it first",
-                )
+            for instance in cluster["instances"]:
+                owned = [vip for vip in instance["vips"] if seen[host].owns(vip)]
+                heirs = [seen[one] for one in instance["priorities"] if one in seen]
+                if owned and not any(
+                    one.runs(UNIT) and one.vrrp_states.get(instance["label"]) in {"BACKUP", "MASTER"}
+                    for one in heirs
+                ):
+                    yield Problem(
+                        f"host {host}",
+                        f"it owns VIP {owned[0]} of cluster {name}, shall be no director any more, and no "
+                        "other director stands by for it",
+                        "add another director and deploy it first",
+                    )
+
+
+def unseen_retired(
+    plan: dict[str, Any], seen: dict[str, Observation], switching: list[str], accepted: set[str]
+) -> Iterator[Problem]:
+    """Retired hosts that nobody looked at while directors change: one that still elects would be forgotten.
+
+    The directors would no longer know it as their peer, and it would go on owning VIPs beside them.
+    """
+    if not switching or any(cluster["teardown"] for cluster in plan["clusters"].values()):
+        return
+    for host, planned in plan["hosts"].items():
+        if planned["role"] == "retired" and host not in seen and host not in accepted:
+            yield Problem(
+                f"host {host}",
+                "it shall be retired and was not looked at: a director that still runs there would go on "
+                "owning VIPs beside the others",
+                f"mend it, or leave out --limit, or accept its absence: -e lvs_accept_unreachable={host}",
+            )
 
 
 def fitness(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:

@@ -213,8 +213,11 @@ def _arp_questions(cluster: Cluster, host: Host, common: keepalived.Shared) -> l
 
 
 def _host(cluster: Cluster, host: Host, roles: list[str], parts: list[Part]) -> dict[str, Any]:
-    # The network's items come first: IPVS must be there before keepalived fills its table.
-    parts = [network(parts, interfaces_of(cluster, host)), *parts]
+    # The network's items come before keepalived, which fills IPVS's table, and behind the rules of nft, which
+    # keep networks closed when forwarding is switched on.
+    filters = [part for part in parts if part.component == "firewall"]
+    others = [part for part in parts if part.component != "firewall"]
+    parts = [*filters, network(parts, interfaces_of(cluster, host)), *others]
     merged = merge(parts)
     merged |= {
         "cluster": cluster.name,

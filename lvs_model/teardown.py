@@ -25,9 +25,15 @@ def tear_down(plan: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return plan | {
         "clusters": {name: plan["clusters"][name] | {"teardown": True} for name in names},
         "hosts": {
-            host: retired()
+            host: retired() | {"forwarders": _forwarders(plan, planned, names)}
             for host, planned in plan["hosts"].items()
             if planned["cluster"] in names or planned["role"] == "retired"
         },
         "probes": {},
     }
+
+
+def _forwarders(plan: dict[str, Any], planned: dict[str, Any], names: list[str]) -> list[str]:
+    """The directors that must have been looked at before a host lets go of what they may forward to it."""
+    own = [planned["cluster"]] if planned["cluster"] else names
+    return [director for name in own for director in plan["clusters"][name]["directors"]]

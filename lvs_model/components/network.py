@@ -73,13 +73,8 @@ def network(parts: Iterable[Part], interfaces: list[str]) -> Part:
             ("systemctl", "reload-or-restart", UNIT),
             on=tuple(file.path for file in part.files),
             heals=frozenset({"modules", "sysctls", "network", f"active {UNIT}"}),
-            # Rules for all packets of an address concern the controller's own connection too.
-            guard=(TOOL, "undo-routes") if any(map(_is_wide, items)) else (),
+            # They may concern the controller's own connection too.
+            guard=(TOOL, "undo-routes") if any(item.startswith("rule ") for item in items) else (),
         ),
     ]
     return part
-
-
-def _is_wide(item: str) -> bool:
-    words = item.split()
-    return words[0] == "rule" and len(words) == 5

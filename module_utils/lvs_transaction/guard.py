@@ -41,6 +41,7 @@ class Guards:
         self._redact = redact
         self._armed = armed
         self._mine: list[str] = []
+        self._waiting: list[Command] = []
 
     def arm(self, action: Command) -> None:
         """Arm the timer of an action that is about to run; one without a guard needs none.
@@ -73,6 +74,7 @@ class Guards:
             )
         )
         self._mine.append(unit)
+        self._waiting.append(action)
         self._armed.append(action.name)
 
     def _write(self, action: Command, folder: str, unit: str) -> None:
@@ -83,6 +85,15 @@ class Guards:
         script = f"{folder}/{unit}"
         self._run(_stop(unit))
         durable.write_file(script, _script(action, self._seconds, script).encode(), 0o600, -1, -1)
+
+    def undo(self) -> None:
+        """Run the guards of this run at once, before a rollback.
+
+        The rollback gives files back and lets what reads them run again, and that may only add: what cuts the
+        controller off would stay. A guard that fails leaves it to its timer's second try, or to the rollback.
+        """
+        for action in self._waiting:
+            command.run(Command(_of(action), action.guard), self._redact)
 
     def disarm(self) -> str:
         """Stop the timers of this run, whose actions a rollback has undone; what went wrong, or nothing."""
