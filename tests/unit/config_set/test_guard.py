@@ -195,6 +195,58 @@ def test_a_rollback_disarms(host: Host) -> None:
 
 
 @pytest.mark.usefixtures("timers")
+def test_guards_of_this_run_undo_before_the_files_are_given_back(host: Host) -> None:
+    """What reads the old files again may only add to what cuts the controller off."""
+    old = host.path(_CONF).read_text().strip()
+
+    def guarded(name: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any option
+        undo = f'echo "$0 undone beside $(cat {host.path(_CONF)})" >>{host.log}'
+        own = host.sh(name, f"echo {name} beside $(cat $0{_CONF}) >>$1", **more)
+        return {**own, "guard": ["sh", "-c", undo, name]}
+
+    actions = [
+        guarded("filter", on=[_CONF]),
+        # The rollback does not run it again: it stays as it is.
+        guarded("drift", force=True),
+        guarded("routes", on=[_CONF]),
+        host.sh("bad", f"grep -q old $0{_CONF}", on=[_CONF]),
+        guarded("late", on=[_CONF]),
+    ]
+    with pytest.raises(TransactionError, match=r"^action 'bad' failed") as caught:
+        host.apply(files=NEW_FILES, actions=actions)
+    assert [line for line in host.actions() if not line.startswith("system")] == [
+        "filter beside new keepalived",
+        "drift beside new keepalived",
+        "routes beside new keepalived",
+        "filter undone beside new keepalived",
+        "routes undone beside new keepalived",
+        f"filter beside {old}",
+        f"routes beside {old}",
+        f"late beside {old}",
+    ]
+    assert caught.value.details["guarded"] == []
+
+
+@pytest.mark.usefixtures("timers")
+@pytest.mark.parametrize("guard", [["sh", "-c", "exit 1"], ["/nonexistent/lvs-network", "undo-routes"]])
+def test_a_guard_that_fails_does_not_keep_the_files_from_being_given_back(
+    host: Host, guard: list[str]
+) -> None:
+    before = host.tree()
+    load = {**_load(host, on=[_CONF]), "guard": guard}
+    with pytest.raises(TransactionError, match="The host was rolled back to the files") as caught:
+        host.apply(files=NEW_FILES, actions=[load], health=[host.sh("h", f"grep -q old $0{_CONF}")])
+    assert caught.value.details["rolled_back"] is True
+    assert {name: what for name, what in host.tree().items() if not name.startswith("/run")} == before
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_run_that_succeeds_undoes_nothing(host: Host) -> None:
+    host.apply(files=NEW_FILES, actions=[_load(host, on=[_CONF])])
+    assert [line for line in host.actions() if line.startswith("undone")] == []
+
+
+@pytest.mark.usefixtures("timers")
 def test_a_timer_that_ran_before_the_rollback_was_done_is_told(host: Host) -> None:
     late = host.sh("h", f'sh "$0{_GUARDS}/lvs-guard-0"; exit 1')
     with pytest.raises(TransactionError, match="Meanwhile the host itself undid 'load filter': run again"):
@@ -215,6 +267,7 @@ def test_where_nothing_is_rolled_back_the_timer_stays_for_the_controller(host: H
     with pytest.raises(TransactionError, match="nothing to roll back") as caught:
         host.apply(actions=[_load(host, force=True), host.sh("bad", "exit 1", force=True)])
     assert caught.value.details["guarded"] == ["load filter"]
+    assert not any(line.startswith("undone") for line in host.actions())
     assert host.apply(confirm=True).confirmed == ["lvs-guard-0"]
 
 

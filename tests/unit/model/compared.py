@@ -10,7 +10,7 @@ import pytest
 from lvs_model.compare import compare
 from lvs_model.problems import ModelError
 
-from .builders import Site
+from .builders import Case, Site
 
 KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
 NETWORK_CONF = "/etc/lvs-toolkit/network.conf"
@@ -55,3 +55,24 @@ def forced(site: Site, host: str) -> list[str]:
 def stops(work: dict[str, Any]) -> list[str]:
     """The commands that end what a host needs no more."""
     return [" ".join(action["argv"]) for action in work["stop"]]
+
+
+def retired(*hosts: str, spare: bool = True) -> Case:
+    """The hosts are out of their groups and in the one of the retired; ``spare``: a third director stays."""
+    case = Case()
+    if spare:
+        case.add_host("lb3", "edge_directors", "edge", lvs_addresses=["192.0.2.13", "198.51.100.13"])
+    for names in case.groups.values():
+        names[:] = [name for name in names if name not in hosts]
+    for host in hosts:
+        case.add_host(host, "retired", **case.hostvars[host])
+    return case
+
+
+def as_before(*hosts: str, spare: bool = True) -> Site:
+    """The new plan, and hosts as the old one had left them: lb1 owns the VIPs."""
+    plan = retired(*hosts, spare=spare).plan()
+    before = Site(retired(spare=spare).plan())
+    site = Site(plan)
+    site.seen |= {host: before.seen[host] for host in hosts}
+    return site

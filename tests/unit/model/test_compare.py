@@ -13,6 +13,7 @@ def test_a_converged_cluster_has_nothing_to_do() -> None:
     assert work(Site()) == {
         "hosts": {},
         "expand": [],
+        "expand_later": [],
         "retire": [],
         "directors": [],
         "contract": [],

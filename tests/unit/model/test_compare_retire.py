@@ -12,10 +12,11 @@ from .compared import (
     KEEPALIVED_CONF,
     NETWORK_CONF,
     TOOL,
+    as_before,
     changed,
     forced,
     holds,
-    problems,
+    retired,
     stops,
     work,
 )
@@ -24,27 +25,6 @@ from .pretended import Raw
 NETWORK_UNIT = "/etc/systemd/system/lvs-network.service"
 NFT_UNIT = "/etc/systemd/system/lvs-nftables.service"
 RUNS = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
-
-
-def retired(*hosts: str, spare: bool = True) -> Case:
-    """The hosts are out of their groups and in the one of the retired; ``spare``: a third director stays."""
-    case = Case()
-    if spare:
-        case.add_host("lb3", "edge_directors", "edge", lvs_addresses=["192.0.2.13", "198.51.100.13"])
-    for names in case.groups.values():
-        names[:] = [name for name in names if name not in hosts]
-    for host in hosts:
-        case.add_host(host, "retired", **case.hostvars[host])
-    return case
-
-
-def as_before(*hosts: str, spare: bool = True) -> Site:
-    """The new plan, and hosts as the old one had left them: lb1 owns the VIPs."""
-    plan = retired(*hosts, spare=spare).plan()
-    before = Site(retired(spare=spare).plan())
-    site = Site(plan)
-    site.seen |= {host: before.seen[host] for host in hosts}
-    return site
 
 
 def paths(site: Site, host: str) -> list[str]:
@@ -99,6 +79,17 @@ def test_units_are_stopped_before_their_items_and_keepalived_before_all() -> Non
         "systemctl disable --now lvs-nftables.service",
         f"{TOOL} remove",
     ]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_retired_host_lets_go_of_items_whose_files_are_gone(kept: bool) -> None:
+    """Nothing is left to be set: what it holds is taken back altogether, whoever has removed the files."""
+    site = as_before("web3")
+    if not kept:
+        site.seen["web3"]["managed"] = []
+
+    assert stops(work(site)["hosts"]["web3"])[-1] == f"{TOOL} remove"
+    assert f"{TOOL} contract" not in stops(work(site)["hosts"]["web3"])
 
 
 def test_what_stops_is_forced_as_config_set_takes_it() -> None:
@@ -199,42 +190,22 @@ def test_retired_directors_go_first_and_the_owner_last_of_them() -> None:
     assert found["retire"] == ["lb2", "lb1"]
     assert found["directors"] == ["lb3"]
     assert found["contract"] == ["lb1", "lb2"]
+    assert found["expand"] == found["expand_later"] == []
 
 
-@pytest.mark.parametrize(
-    ("lb2", "what"),
-    [
-        ({"ActiveState": "inactive", "UnitFileState": "enabled", "NeedDaemonReload": "no"}, "stopped"),
-        (None, "fresh"),
-    ],
-)
-def test_the_owner_is_not_retired_while_no_other_director_runs(lb2: Raw | None, what: str) -> None:
-    site = as_before("lb1", spare=False)
-    site.owner["edge"] = None
-    site.seen["lb2"] = Site(retired(spare=False).plan()).seen["lb2"]
-    site.seen["lb2"]["units"]["keepalived.service"] = lb2
+def test_a_former_director_that_elects_no_more_is_expanded_with_the_others() -> None:
+    case = Case()
+    case.add_host("lb3", "edge_directors", "edge", lvs_addresses=["192.0.2.13", "198.51.100.13"])
+    before = Site(case.plan())
+    case.groups["edge_directors"].remove("lb3")
+    case.groups["edge_web"].append("lb3")
+    site = Site(case.plan())
+    site.seen["lb3"] = before.seen["lb3"]
+    site.seen["lb3"]["units"]["keepalived.service"] = {**RUNS, "ActiveState": "inactive"}
 
-    assert problems(site) == [
-        "host lb1: it owns VIPs of cluster edge, shall be no director any more, and no other one runs: "
-        "add another director and deploy it first"
-    ], what
+    found = work(site)
 
-
-@pytest.mark.parametrize("seen", ["unreachable", "not asked"])
-def test_a_successor_that_was_not_seen_is_none(seen: str) -> None:
-    site = as_before("lb1", spare=False)
-    if seen == "unreachable":
-        site.seen["lb2"] = {}
-    else:
-        del site.seen["lb2"]
-
-    assert any("no other one runs" in problem for problem in problems(site, "lb2"))
-
-
-def test_a_standby_may_go_whoever_runs() -> None:
-    site = as_before("lb2", spare=False)
-
-    assert work(site)["retire"] == ["lb2"]
+    assert (found["retire"], found["expand"], found["expand_later"]) == ([], ["lb3"], [])
 
 
 def test_a_director_that_becomes_a_real_server_gives_its_vips_away_in_order() -> None:
@@ -251,6 +222,13 @@ def test_a_director_that_becomes_a_real_server_gives_its_vips_away_in_order() ->
     found = work(site)
 
     assert found["retire"] == ["lb1"]
+    # It balances until then, and is no real server before.
+    changed(site, "web1")
+    found = work(site)
+    assert (found["expand"], found["expand_later"]) == (["web1"], ["lb1"])
+    assert found["hosts"]["lb1"]["act"] is True
+    # What else it holds goes when nobody forwards to it any more.
+    assert "lb1" in found["contract"]
     assert "systemctl disable --now keepalived.service" in stops(found["hosts"]["lb1"])
     # It stays a host of the cluster: only what it needs no more goes.
     assert f"{TOOL} contract" in stops(found["hosts"]["lb1"])

@@ -85,11 +85,18 @@ def test_one_item_of_any_kind_is_enough_for_the_tool(kind: str) -> None:
     assert set(part.actions[-1].on) == {file.path for file in part.files}
 
 
-@pytest.mark.parametrize("guarded", [True, False])
-def test_loading_is_guarded_where_a_rule_is_for_all_packets(guarded: bool) -> None:
-    narrow = [f"rule 30000 8840 from 192.0.2.21 tcp {port}-{port}" for port in (80, 443)]
-    wide = ["rule 30000 8840 from 192.0.2.21"] if guarded else []
+RULES = ["rule 30000 8840 from 192.0.2.21", "rule 30000 8840 from 192.0.2.21 tcp 80-80"]
 
-    for items in permutations(narrow + wide):
+
+@pytest.mark.parametrize("rules", [RULES[:1], RULES[1:], RULES])
+def test_loading_is_guarded_wherever_a_rule_stands(rules: list[str]) -> None:
+    for items in permutations([*rules, "up tunl0", "route 8840 192.0.2.1 eth0"]):
         part = network([Part("one", items=list(items))], [])
-        assert part.actions[-1].guard == ((TOOL, "undo-routes") if guarded else ())
+        assert [action.guard for action in part.actions] == [(), (), (TOOL, "undo-routes")]
+
+
+def test_without_a_rule_nothing_is_guarded() -> None:
+    """A table of routes that no rule looks up cuts nobody off."""
+    part = network([Part("one", items=[item for item in ORDERED if not item.startswith("rule ")])], [])
+
+    assert [action.guard for action in part.actions] == [(), (), ()]

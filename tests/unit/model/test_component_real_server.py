@@ -262,15 +262,18 @@ def test_the_gateway_is_on_the_hosts_own_interface() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ports", "guard"),
+    ("ports", "forwarding", "guard"),
     [
-        ([80], []),
-        # ssh's own answers go by it too, and a wrong gateway would cut the controller off.
-        ([21], ["/usr/local/lib/lvs-toolkit/lvs-network", "undo-routes"]),
+        # ssh's own answers may go by such a rule, and a wrong gateway would cut the controller off.
+        ([80], "nat", ["/usr/local/lib/lvs-toolkit/lvs-network", "undo-routes"]),
+        ([21], "nat", ["/usr/local/lib/lvs-toolkit/lvs-network", "undo-routes"]),
+        ([80], "dr", []),
     ],
 )
-def test_a_rule_for_all_packets_is_guarded(ports: list[int], guard: list[str]) -> None:
-    inventory, _ = read_inventory(*behind_nat(ports=ports).inputs())
+def test_rules_are_set_under_guard(ports: list[int], forwarding: str, guard: list[str]) -> None:
+    case = behind_nat(ports=ports)
+    case.service["forwarding"] = forwarding
+    inventory, _ = read_inventory(*case.inputs())
     planned = compile_inventory(inventory, [])["hosts"]["web1"]
     guards = [action["guard"] for action in planned["actions"] if "network" in action["heals"]]
 

@@ -95,7 +95,7 @@ def test_units_are_read_before_they_are_started(case: str, host: str) -> None:
 def test_packets_are_marked_before_keepalived_starts() -> None:
     plan = golden("marks", "lb1")
 
-    assert plan["units"] == ["lvs-network.service", "lvs-nftables.service", "keepalived.service"]
+    assert plan["units"] == ["lvs-nftables.service", "lvs-network.service", "keepalived.service"]
     assert plan["packages"]["firewall"] == ["nftables"]
     assert [(check["argv"][0], check["paths"]) for check in plan["validate"]] == [
         ("nft", [RULES]),
@@ -103,7 +103,8 @@ def test_packets_are_marked_before_keepalived_starts() -> None:
     ]
     (unit,) = (file["content"] for file in plan["files"] if file["path"].endswith("lvs-nftables.service"))
     (before,) = (line for line in unit.splitlines() if line.startswith("Before="))
-    assert "keepalived.service" in before.removeprefix("Before=").split()
+    # At boot as in a deployment: closed networks first, then routes, and requests last.
+    assert before.removeprefix("Before=").split() == plan["units"][1:]
 
 
 def test_the_folder_of_weights_is_there_before_keepalived_checks_its_configuration() -> None:
@@ -134,12 +135,24 @@ def test_no_two_tracked_files_have_one_name() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
 
 
-def test_the_network_is_set_and_filtered_before_keepalived_starts() -> None:
+@pytest.mark.parametrize("host", ["lb1", "far1"])
+def test_rules_of_nft_come_before_what_switches_forwarding_on(host: str) -> None:
+    plan = golden("modes", host)
+    paths = [file["path"] for file in plan["files"]]
+    argvs = [action["argv"] for action in plan["actions"]]
+    loads = argvs.index(["systemctl", "reload-or-restart", "lvs-nftables.service"])
+    sets = argvs.index(["systemctl", "reload-or-restart", "lvs-network.service"])
+
+    assert paths.index(RULES) < paths.index("/etc/lvs-toolkit/network.conf")
+    assert loads < sets
+
+
+def test_the_network_is_filtered_and_set_before_keepalived_starts() -> None:
     plan = golden("modes", "lb1")
     starts = [action["argv"][2] for action in plan["actions"] if "reload-or-restart" in action["argv"]]
 
     assert starts == plan["units"]
-    assert plan["units"] == ["lvs-network.service", "lvs-nftables.service", "keepalived.service"]
+    assert plan["units"] == ["lvs-nftables.service", "lvs-network.service", "keepalived.service"]
 
 
 def test_keepalived_is_never_restarted_for_a_change() -> None:

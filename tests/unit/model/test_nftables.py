@@ -42,7 +42,7 @@ def test_the_file_replaces_the_table_in_one_transaction() -> None:
     ]
 
 
-def test_the_unit_loads_it_with_any_other_firewall_and_before_keepalived() -> None:
+def test_the_unit_loads_it_with_any_other_firewall_and_before_what_it_guards() -> None:
     part = nftables(MARK)
     (unit,) = (file.content for file in part.files if file.path.endswith("lvs-nftables.service"))
 
@@ -51,7 +51,7 @@ def test_the_unit_loads_it_with_any_other_firewall_and_before_keepalived() -> No
         "After=nftables.service",
         "PartOf=nftables.service",
         "ReloadPropagatedFrom=nftables.service",
-        "Before=keepalived.service",
+        "Before=lvs-network.service keepalived.service",
         "WantedBy=multi-user.target nftables.service",
     } <= set(unit.splitlines())
     for key in ("ExecStart", "ExecReload"):
