@@ -183,12 +183,12 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         "actions": actions,
         "act": bool(kinds - _NOT_ACTED_ON),
         "contract": bool(kinds & _CONTRACTED),
-        "stop": list(_stops(stale, items="contract" in kinds)),
+        "stop": list(_stops(stale, items="contract" in kinds, retired=planned["role"] == "retired")),
         "remove": [{"path": path, "state": "absent"} for path in stale],
     }
 
 
-def _stops(stale: list[str], *, items: bool) -> Iterator[dict[str, Any]]:
+def _stops(stale: list[str], *, items: bool, retired: bool) -> Iterator[dict[str, Any]]:
     """What ends whatever stale files have started: their own units know how, so files go afterwards."""
     units = [keepalived.UNIT] if keepalived.CONFIGURATION in stale else []
     units += [
@@ -198,7 +198,7 @@ def _stops(stale: list[str], *, items: bool) -> Iterator[dict[str, Any]]:
     ]
     for unit in units:
         yield _forced(f"Stop {unit}, and start it no more at boot", "systemctl", "disable", "--now", unit)
-    if network.TOOL in stale:
+    if network.TOOL in stale or (retired and items):
         yield _forced("Take back every network item", network.TOOL, "remove")
     elif items or units:
         yield _forced("Take back the network items that nobody needs", network.TOOL, "contract")

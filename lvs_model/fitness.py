@@ -140,7 +140,8 @@ def unseen_retired(
                 f"host {host}",
                 "it shall be retired and was not looked at: a director that still runs there would go on "
                 "owning VIPs beside the others",
-                f"mend it, or leave out --limit, or accept its absence: -e lvs_accept_unreachable={host}",
+                "mend it, leave out --limit, take it out of 'retired' if it holds nothing, or accept its "
+                f"absence: -e lvs_accept_unreachable={host}",
             )
 
 

@@ -27,7 +27,9 @@ def tear_down(plan: dict[str, Any], names: list[str]) -> dict[str, Any]:
         "hosts": {
             host: retired() | {"forwarders": _forwarders(plan, planned, names)}
             for host, planned in plan["hosts"].items()
-            if planned["cluster"] in names or planned["role"] == "retired"
+            # A retired host may still serve another cluster: it goes with the last one.
+            if planned["cluster"] in names
+            or (planned["role"] == "retired" and set(names) == set(plan["clusters"]))
         },
         "probes": {},
     }

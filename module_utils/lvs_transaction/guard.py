@@ -86,13 +86,13 @@ class Guards:
         self._run(_stop(unit))
         durable.write_file(script, _script(action, self._seconds, script).encode(), 0o600, -1, -1)
 
-    def undo(self) -> None:
-        """Run the guards of this run at once, before a rollback.
+    def undo(self, concerned: Sequence[Command]) -> None:
+        """Run the guards of this run at once, before a rollback that runs the actions ``concerned`` again.
 
         The rollback gives files back and lets what reads them run again, and that may only add: what cuts the
         controller off would stay. A guard that fails leaves it to its timer's second try, or to the rollback.
         """
-        for action in self._waiting:
+        for action in (one for one in self._waiting if one in concerned):
             command.run(Command(_of(action), action.guard), self._redact)
 
     def disarm(self) -> str:

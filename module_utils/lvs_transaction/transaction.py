@@ -160,7 +160,7 @@ def _replace(
     except Exception as exc:
         text = explain(exc) if isinstance(exc, OSError) else str(exc) or repr(exc)
         details = dict(exc.details) if isinstance(exc, TransactionError) else {}
-        guards.undo()
+        guards.undo(plan.concerned(request.actions))
         ending = _undo(request, store, generation, journal, redact, details, swapping)
         if details.get("rolled_back"):
             ending += guards.disarm()
