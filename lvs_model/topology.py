@@ -198,8 +198,9 @@ def failback_delay_s(cluster: Cluster) -> float:
 def server_address(cluster: Cluster, service: Service, host: Host, family: Family) -> Address | None:
     """The RIP: where the directors reach a real server for VIPs of a family; None where they cannot.
 
-    Direct routing and NAT keep the family; a tunnel may have another one outside. Networks of the
-    document are tried in its order, the one of the election first: directors have addresses there.
+    Direct routing and NAT keep the family; a tunnel may have another one outside, which is the second choice.
+    Networks of the document are tried in its order, the one of the election first: directors have addresses
+    there.
     """
     families: tuple[Family, ...] = (family,)
     if service.forwarding == "tun":
@@ -209,12 +210,14 @@ def server_address(cluster: Cluster, service: Service, host: Host, family: Famil
         # Where there is a gateway for the answers.
         first = [*dict.fromkeys(network_of(cluster, vip) or "" for vip in cluster.unserved_vips), *first]
     order = list(dict.fromkeys([*first, *cluster.networks]))
+    routed = service.forwarding in {"tun", "masquerade", "nat"}
     for wanted in families:
         for name in order:
             if name in cluster.networks and (found := host.address_in(cluster.networks[name], wanted)):
                 return found
-    if service.forwarding in {"tun", "masquerade", "nat"}:  # routed: any address will do
-        return next((one for one in host.variables.lvs_addresses if one.version == family), None)
+        others = (one for one in host.variables.lvs_addresses if one.version == wanted)
+        if routed and (found := next(others, None)):  # any address will do
+            return found
     return None
 
 

@@ -144,6 +144,36 @@ def tunnel_source_missing(served: Served) -> Iterator[Problem]:
                 )
 
 
+@service_rule("tunnel-family")
+def tunnel_family(served: Served) -> Iterator[Problem]:
+    """IPv4 clients' packets in a tunnel over IPv6.
+
+    On a real server ip6tnl0, the device that takes tunnels from everywhere, unwraps IPv6 only: it is made for
+    that protocol (kernel, net/ipv6/ip6_tunnel.c, ip6_fb_tnl_dev_init), and drops what carries IPv4
+    (ipxip6_rcv). GUE's packets come to the same device. The reverse, IPv6 in IPv4, has one of its own
+    (sit0), and GRE says in its header what it carries.
+
+    Wrong::
+
+        services:
+          - {name: www, forwarding: tun, vips: [192.0.2.10], ports: [80], pool: edge_far}
+        # host_vars/far1.yml
+        lvs_addresses: ["2001:db8:9::21"]
+
+    Mend: give the real server an IPv4 address, or use `tunnel: {type: gre}`.
+    """
+    if served.service.forwarding != "tun" or served.service.tunnel.type == "gre":
+        return
+    for host, family, address in served.addresses:
+        if (family, address.version) == (4, 6):
+            yield Problem(
+                f"host {host.name}: lvs_addresses",
+                f"none is IPv4, and a tunnel of type {served.service.tunnel.type} to {address} does not carry "
+                f"the IPv4 clients of service {served.service.name!r}",
+                "add its IPv4 address, or use tunnel: {type: gre}",
+            )
+
+
 @service_rule("tunnel-mtu")
 def tunnel_mtu(served: Served) -> Iterator[Problem]:
     """A tunnel leaves IPv6 too little room.

@@ -21,6 +21,8 @@ SIX_FAR = both(
     network("far", interface="eth0", subnets=["203.0.113.0/24", "2001:db8:1::/64"]),
     *(host(f"web{n}", lvs_addresses=[f"203.0.113.2{n}", f"2001:db8:1::2{n}"]) for n in (1, 2, 3)),
 )
+# One real server has IPv6 only.
+SIX_ONLY = both(without("connection_sync"), SIX_FAR, host("web2", lvs_addresses=["2001:db8:1::22"]))
 
 
 TABLE = [
@@ -82,6 +84,19 @@ TABLE = [
         "its source: add its IPv4 address",
     ),
     near("tunnel-source-missing", LB2_IPV6),
+    *(
+        trigger(
+            "tunnel-family",
+            both(SIX_ONLY, service(tunnel=tunnel)),
+            f"host web2: lvs_addresses: none is IPv4, and a tunnel of type {tunnel['type']} to 2001:db8:1::22 does "
+            "not carry the IPv4 clients of service 'www': add its IPv4 address, or use tunnel: {type: gre}",
+        )
+        for tunnel in ({"type": "ipip"}, {"type": "gue", "port": 6080})
+    ),
+    near("tunnel-family", both(SIX_ONLY, service(tunnel={"type": "gre"}))),
+    near("tunnel-family", both(SIX_ONLY, service(vips=["2001:db8::10"]))),
+    # An IPv4 address that lies in no network of the document is one.
+    near("tunnel-family", both(SIX_ONLY, host("web2", lvs_addresses=["2001:db8:1::22", "198.18.0.22"]))),
     trigger(
         "tunnel-mtu",
         both(SIX_FAR, network("far", mtu=1331), service(tunnel={"type": "gue", "port": 6080})),
