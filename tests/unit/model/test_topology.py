@@ -9,7 +9,7 @@ import pytest
 
 from lvs_model.document import Cluster
 from lvs_model.inventory import Inventory, read_inventory
-from lvs_model.topology import colocated, gateways, marks, nat_networks
+from lvs_model.topology import colocated, gateways, marks, nat_networks, server_address
 
 from .builders import Case
 
@@ -192,3 +192,27 @@ def test_a_director_whose_part_as_a_real_server_is_disabled_has_one_role() -> No
 
     assert plan["hosts"]["lb1"]["roles"] == ["director"]
     assert list(plan["hosts"]["lb1"]["ipvs"]) == ["TCP 192.0.2.10:80"]
+
+
+@pytest.mark.parametrize(
+    ("forwarding", "own", "four", "six"),
+    [
+        ("tun", ["198.18.0.21", "2001:db8:1::21"], "198.18.0.21", "2001:db8:1::21"),
+        ("tun", ["192.0.2.21", "2001:db8:f::21"], "192.0.2.21", "2001:db8:f::21"),
+        ("tun", ["198.18.0.21"], "198.18.0.21", "198.18.0.21"),
+        ("tun", ["198.18.0.21", "192.0.2.21"], "192.0.2.21", "192.0.2.21"),
+        ("masquerade", ["198.18.0.21"], "198.18.0.21", None),
+        ("dr", ["198.18.0.21", "2001:db8:1::21"], None, "2001:db8:1::21"),
+    ],
+)
+def test_a_real_servers_own_family_comes_before_the_documents_networks(
+    forwarding: str, own: list[str], four: str | None, six: str | None
+) -> None:
+    case = Case()
+    case.document["networks"]["front"]["subnets"] = ["192.0.2.0/24", "2001:db8:1::/64"]
+    case.service["forwarding"] = forwarding
+    case.hostvars["web1"]["lvs_addresses"] = own
+    cluster, inventory = read(case)
+    (service,) = cluster.services
+    found = [server_address(cluster, service, inventory.hosts["web1"], family) for family in (4, 6)]
+    assert [one and str(one) for one in found] == [four, six]
