@@ -168,8 +168,8 @@ def tunnel_family(served: Served) -> Iterator[Problem]:
         if (family, address.version) == (4, 6):
             yield Problem(
                 f"host {host.name}: lvs_addresses",
-                f"none is IPv4, and a tunnel of type {served.service.tunnel.type} to {address} does not carry "
-                f"the IPv4 clients of service {served.service.name!r}",
+                f"none is IPv4, and a tunnel of type {served.service.tunnel.type} to {address} does not "
+                f"carry the IPv4 clients of service {served.service.name!r}",
                 "add its IPv4 address, or use tunnel: {type: gre}",
             )
 

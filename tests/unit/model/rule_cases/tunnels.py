@@ -88,8 +88,9 @@ TABLE = [
         trigger(
             "tunnel-family",
             both(SIX_ONLY, service(tunnel=tunnel)),
-            f"host web2: lvs_addresses: none is IPv4, and a tunnel of type {tunnel['type']} to 2001:db8:1::22 does "
-            "not carry the IPv4 clients of service 'www': add its IPv4 address, or use tunnel: {type: gre}",
+            f"host web2: lvs_addresses: none is IPv4, and a tunnel of type {tunnel['type']} to "
+            "2001:db8:1::22 does not carry the IPv4 clients of service 'www': add its IPv4 address, or "
+            "use tunnel: {type: gre}",
         )
         for tunnel in ({"type": "ipip"}, {"type": "gue", "port": 6080})
     ),
