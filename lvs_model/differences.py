@@ -169,6 +169,8 @@ def _item(item: str) -> str:
             return f"local delivery of VIP {words[0]}"
         case "up":
             return f"the link {words[0]}, up,"
+        case "keep":
+            return f"systemd-networkd's order to keep what is on {words[0]}"
         case "sysctl":
             return f"our value of sysctl {words[0]}"
     return f"network item '{item}'"

@@ -16,9 +16,11 @@ _COMPONENT = "network"
 CONFIGURATION = "/etc/lvs-toolkit/network.conf"
 UNIT = "lvs-network.service"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+WATCH = "lvs-network-watch.service"
+_WATCH_FILE = f"/etc/systemd/system/{WATCH}"
 TOOL = "/usr/local/lib/lvs-toolkit/lvs-network"
 # Addresses come behind the links that they are on, and routes behind the addresses.
-_ORDER = ("up", "fou", "address", "local", "link", "route", "rule")
+_ORDER = ("keep", "up", "fou", "address", "local", "link", "route", "rule")
 
 
 def items_of(parts: Iterable[Part]) -> list[str]:
@@ -51,30 +53,38 @@ def network(parts: Iterable[Part], interfaces: list[str]) -> Part:
             render(_COMPONENT, TOOL, context, mode="0755"),
             render(_COMPONENT, CONFIGURATION, context),
             render(_COMPONENT, _UNIT_FILE, context),
+            render(_COMPONENT, _WATCH_FILE, context),
         ],
-        units=[UNIT],
+        units=[UNIT, WATCH],
     )
     part.actions = [
         Action(
             "Read the units anew",
             ("systemctl", "daemon-reload"),
-            on=(_UNIT_FILE,),
+            on=(_UNIT_FILE, _WATCH_FILE),
             heals=frozenset({"reload"}),
         ),
         Action(
             "Set the network items at boot",
-            ("systemctl", "enable", UNIT),
-            on=(_UNIT_FILE,),
-            heals=frozenset({f"enabled {UNIT}"}),
+            ("systemctl", "enable", UNIT, WATCH),
+            on=(_UNIT_FILE, _WATCH_FILE),
+            heals=frozenset({f"enabled {UNIT}", f"enabled {WATCH}"}),
         ),
         # The unit's start and reload do the same: they set what is missing, and take nothing away.
         Action(
             "Set what is missing of the network items",
             ("systemctl", "reload-or-restart", UNIT),
-            on=tuple(file.path for file in part.files),
+            on=(TOOL, CONFIGURATION, _UNIT_FILE),
             heals=frozenset({"modules", "sysctls", "network", f"active {UNIT}"}),
             # They may concern the controller's own connection too.
             guard=(TOOL, "undo-routes") if any(item.startswith("rule ") for item in items) else (),
+        ),
+        # It reads the configuration anew by itself, and holds of it what was set.
+        Action(
+            "Watch over the network items",
+            ("systemctl", "reload-or-restart", WATCH),
+            on=(TOOL, _WATCH_FILE),
+            heals=frozenset({f"active {WATCH}"}),
         ),
     ]
     return part

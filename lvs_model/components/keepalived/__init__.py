@@ -98,6 +98,7 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
         ],
         units=[UNIT],
         users=["keepalived_script"],
+        items=_kept(cluster, host, common),
     )
     part.validate = [
         Validation(
@@ -133,6 +134,17 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
         _make_weight_folder(part)
     part.health = [Health("keepalived runs", ("systemctl", "is-active", "--quiet", UNIT), 10, 0.5)]
     return part
+
+
+def _kept(cluster: Cluster, host: Host, common: Shared) -> list[str]:
+    """Links on which a network manager must leave alone what it has not set.
+
+    keepalived does not put a VIP back: without it it is no owner any more, and elects one anew (versions
+    2.2.7 and 2.3.3, core/keepalived_netlink.c, set_vrrp_backup).
+    """
+    mine = [one for one in common.elections if host.name in one.instance.directors]
+    links = {link for one in mine for _, link in owned_addresses(cluster, host, one)}
+    return [f"keep {link}" for link in sorted(links)]
 
 
 def _further_files(cluster: Cluster, common: Shared, context: dict[str, Any]) -> list[File]:

@@ -52,7 +52,13 @@ from .pretended import checker_dump, table_text
             "lb1",
             ("units", "lvs-network.service", "UnitFileState"),
             "static",
-            ["systemctl enable lvs-network.service"],
+            ["systemctl enable lvs-network.service lvs-network-watch.service"],
+        ),
+        (
+            "web1",
+            ("units", "lvs-network-watch.service", "ActiveState"),
+            "inactive",
+            ["systemctl reload-or-restart lvs-network-watch.service"],
         ),
         ("lb1", ("packages", "keepalived"), None, []),
         ("lb1", ("users", "keepalived_script"), None, []),  # its role's tasks make it

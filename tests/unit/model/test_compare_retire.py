@@ -23,6 +23,8 @@ from .compared import (
 from .pretended import Raw
 
 NETWORK_UNIT = "/etc/systemd/system/lvs-network.service"
+# The watch first: it would put back what the other takes away.
+NETWORK_ENDS = [f"systemctl disable --now lvs-network{one}.service" for one in ("-watch", "")]
 NFT_UNIT = "/etc/systemd/system/lvs-nftables.service"
 RUNS = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
 
@@ -63,7 +65,7 @@ def test_a_retired_real_server_is_cleaned_when_nobody_forwards_to_it_any_more() 
     web3 = found["hosts"]["web3"]
     assert (web3["act"], web3["actions"], web3["install"]) == (False, [], {})
     # What stops the unit and takes the items back is in the files: these go last.
-    assert stops(web3) == ["systemctl disable --now lvs-network.service", f"{TOOL} remove"]
+    assert stops(web3) == [*NETWORK_ENDS, f"{TOOL} remove"]
     assert web3["remove"] == [{"path": path, "state": "absent"} for path in paths(site, "web3")]
     assert NETWORK_CONF in paths(site, "web3")
 
@@ -75,7 +77,7 @@ def test_units_are_stopped_before_their_items_and_keepalived_before_all() -> Non
 
     assert stops(work(site)["hosts"]["lb2"]) == [
         "systemctl disable --now keepalived.service",
-        "systemctl disable --now lvs-network.service",
+        *NETWORK_ENDS,
         "systemctl disable --now lvs-nftables.service",
         f"{TOOL} remove",
     ]
@@ -144,7 +146,7 @@ def test_a_service_that_becomes_masqueraded_leaves_nothing_on_its_real_servers()
 
     # Until the directors are switched requests come by direct routing.
     assert (found["expand"], found["contract"]) == ([], ["web1", "web2", "web3"])
-    assert stops(found["hosts"]["web1"]) == ["systemctl disable --now lvs-network.service", f"{TOOL} remove"]
+    assert stops(found["hosts"]["web1"]) == [*NETWORK_ENDS, f"{TOOL} remove"]
 
 
 def test_a_service_that_becomes_tunnelled_has_its_tunnel_before_it_loses_its_vip_on_lo() -> None:

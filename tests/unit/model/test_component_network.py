@@ -6,11 +6,12 @@ from itertools import permutations
 
 import pytest
 
-from lvs_model.components.network import CONFIGURATION, TOOL, UNIT, items_of, network
+from lvs_model.components.network import CONFIGURATION, TOOL, UNIT, WATCH, items_of, network
 from lvs_model.parts import Part
 
 # In the only order that is right: a link before its address, an address before what goes by it.
 ORDERED = [
+    "keep eth0",
     "up tunl0",
     "fou 4 6080 gue",
     "address 192.0.2.10 tunl0",
@@ -75,14 +76,27 @@ def test_one_item_of_any_kind_is_enough_for_the_tool(kind: str) -> None:
     needs = {"modules": ["ipip"], "sysctls": {"a/b": "1"}, "items": ["up tunl0"]}
     part = network([Part("one", **{kind: needs[kind]})], [])  # type: ignore[arg-type]
 
-    assert part.units == [UNIT]
+    assert part.units == [UNIT, WATCH]
     assert {file.path: file.mode for file in part.files} == {
         TOOL: "0755",
         CONFIGURATION: "0644",
         f"/etc/systemd/system/{UNIT}": "0644",
+        f"/etc/systemd/system/{WATCH}": "0644",
     }
-    # A changed tool or configuration takes effect.
-    assert set(part.actions[-1].on) == {file.path for file in part.files}
+    # A changed tool or configuration takes effect; the watch reads a changed configuration by itself.
+    *_, loads, watches = part.actions
+    assert set(loads.on) == {TOOL, CONFIGURATION, f"/etc/systemd/system/{UNIT}"}
+    assert set(watches.on) == {TOOL, f"/etc/systemd/system/{WATCH}"}
+
+
+def test_each_unit_that_does_not_run_or_start_at_boot_is_mended() -> None:
+    actions = network([Part("one", modules=["ipip"])], []).actions
+    healed = [
+        set(action.heals) & {f"{what} {unit}" for what in ("active", "enabled") for unit in (UNIT, WATCH)}
+        for action in actions
+    ]
+
+    assert healed == [set(), {f"enabled {UNIT}", f"enabled {WATCH}"}, {f"active {UNIT}"}, {f"active {WATCH}"}]
 
 
 RULES = ["rule 30000 8840 from 192.0.2.21", "rule 30000 8840 from 192.0.2.21 tcp 80-80"]
@@ -92,11 +106,11 @@ RULES = ["rule 30000 8840 from 192.0.2.21", "rule 30000 8840 from 192.0.2.21 tcp
 def test_loading_is_guarded_wherever_a_rule_stands(rules: list[str]) -> None:
     for items in permutations([*rules, "up tunl0", "route 8840 192.0.2.1 eth0"]):
         part = network([Part("one", items=list(items))], [])
-        assert [action.guard for action in part.actions] == [(), (), (TOOL, "undo-routes")]
+        assert [action.guard for action in part.actions] == [(), (), (TOOL, "undo-routes"), ()]
 
 
 def test_without_a_rule_nothing_is_guarded() -> None:
     """A table of routes that no rule looks up cuts nobody off."""
     part = network([Part("one", items=[item for item in ORDERED if not item.startswith("rule ")])], [])
 
-    assert [action.guard for action in part.actions] == [(), (), ()]
+    assert [action.guard for action in part.actions] == [(), (), (), ()]

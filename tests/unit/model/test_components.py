@@ -85,17 +85,26 @@ def test_units_are_read_before_they_are_started(case: str, host: str) -> None:
         if action["argv"][0] == "systemctl" and "contract" not in action["heals"]
     ]
 
+    # The two of lvs-network are one component's.
+    network, watch = "lvs-network.service", "lvs-network-watch.service"
+    together = {network: [network, watch]}
     assert calls == [
         call
         for unit in plan["units"]
-        for call in (["daemon-reload"], ["enable", unit], ["reload-or-restart", unit])
+        if unit != watch
+        for call in (
+            ["daemon-reload"],
+            ["enable", *together.get(unit, [unit])],
+            *(["reload-or-restart", one] for one in together.get(unit, [unit])),
+        )
     ]
 
 
 def test_packets_are_marked_before_keepalived_starts() -> None:
     plan = golden("marks", "lb1")
 
-    assert plan["units"] == ["lvs-nftables.service", "lvs-network.service", "keepalived.service"]
+    network = ["lvs-network.service", "lvs-network-watch.service"]
+    assert plan["units"] == ["lvs-nftables.service", *network, "keepalived.service"]
     assert plan["packages"]["firewall"] == ["nftables"]
     assert [(check["argv"][0], check["paths"]) for check in plan["validate"]] == [
         ("nft", [RULES]),
@@ -104,7 +113,9 @@ def test_packets_are_marked_before_keepalived_starts() -> None:
     (unit,) = (file["content"] for file in plan["files"] if file["path"].endswith("lvs-nftables.service"))
     (before,) = (line for line in unit.splitlines() if line.startswith("Before="))
     # At boot as in a deployment: closed networks first, then routes, and requests last.
-    assert before.removeprefix("Before=").split() == plan["units"][1:]
+    # The watch comes behind lvs-network by its own unit.
+    others = [unit for unit in plan["units"][1:] if "watch" not in unit]
+    assert before.removeprefix("Before=").split() == others
 
 
 def test_the_folder_of_weights_is_there_before_keepalived_checks_its_configuration() -> None:
@@ -152,7 +163,8 @@ def test_the_network_is_filtered_and_set_before_keepalived_starts() -> None:
     starts = [action["argv"][2] for action in plan["actions"] if "reload-or-restart" in action["argv"]]
 
     assert starts == plan["units"]
-    assert plan["units"] == ["lvs-nftables.service", "lvs-network.service", "keepalived.service"]
+    network = ["lvs-network.service", "lvs-network-watch.service"]
+    assert plan["units"] == ["lvs-nftables.service", *network, "keepalived.service"]
 
 
 def test_keepalived_is_never_restarted_for_a_change() -> None:
@@ -180,6 +192,7 @@ NETWORK = {
     "/usr/local/lib/lvs-toolkit/lvs-network": "0755",
     "/etc/lvs-toolkit/network.conf": "0644",
     "/etc/systemd/system/lvs-network.service": "0644",
+    "/etc/systemd/system/lvs-network-watch.service": "0644",
 }
 
 

@@ -193,6 +193,8 @@ def test_a_fresh_host_lacks_everything() -> None:
         "sysctls",
         "enabled lvs-network.service",
         "active lvs-network.service",
+        "enabled lvs-network-watch.service",
+        "active lvs-network-watch.service",
         "network",
     }
 

@@ -146,7 +146,13 @@ def test_without_a_service_there_is_no_ipvs_at_all() -> None:
     assert "ipvs" not in planned
     assert "table_bits" not in planned
     assert (planned["modules"], planned["sysctls"]) == ([], {})
-    assert planned["packages"] == {"network": [], "ipvs": [], "firewall": [], "keepalived": ["keepalived"]}
+    assert planned["items"] == ["keep eth0"]
+    assert planned["packages"] == {
+        "network": ["iproute2", "kmod", "procps"],
+        "ipvs": [],
+        "firewall": [],
+        "keepalived": ["keepalived"],
+    }
     configuration = next(
         file["content"] for file in planned["files"] if file["path"].endswith("keepalived.conf")
     )
