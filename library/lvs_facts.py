@@ -166,9 +166,12 @@ observation:
     network:
       description:
         - The items that lvs-network holds in the kernel, one a line, as C(lvs-network held) prints them.
-        - Null unless it was asked for, and where lvs-network is not installed.
+        - Null unless it was asked for, and where lvs-network is not installed or could not tell.
       type: str
       sample: "module ipip\naddress 192.0.2.10 tunl0\n"
+    network_error:
+      description: Why lvs-network could not tell what it holds; null where it could, or was not asked.
+      type: str
     nftables:
       description:
         - Null unless it was asked for. C(ours) is the toolkit's own table in the text of
@@ -221,7 +224,8 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     observation["files"] = lvs_host.files(host, wanted["files"], wanted["marker"])
     observation["users"] = lvs_host.users(wanted["users"])
     observation["unfinished"] = lvs_host.unfinished(host)
-    for part in ("network", "nftables", "managed"):
+    observation |= lvs_host.network(host) if wanted["network"] else {"network": None, "network_error": None}
+    for part in ("nftables", "managed"):
         observation[part] = getattr(lvs_host, part)(host) if wanted[part] else None
     observation["addresses"] = host.output(["ip", "-j", "address"])
     observation["ipvs"] = lvs_host.ipvs(host)

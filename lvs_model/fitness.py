@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvs_model.components.keepalived import CONFIGURATION, UNIT
-from lvs_model.differences import Difference
+from lvs_model.components.network import CONFIGURATION as NETWORK_ITEMS
+from lvs_model.components.network import TOOL
+from lvs_model.differences import Difference, file_differences
 from lvs_model.expected_packets import packets_of
 from lvs_model.observation import Observation
 from lvs_model.packet_filter import foreign_drops
@@ -184,11 +186,26 @@ def fitness(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) ->
                 f"{address} is on {found}, not on {interface}",
                 "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
             )
+    yield from _unknown_items(planned, seen)
     yield from _adoption(planned, seen)
     yield from _loose_ends(plan, planned, seen)
     ruleset = (seen.raw.get("nftables") or {}).get("ruleset")
     for drop in foreign_drops(ruleset or "", packets_of(planned["packets"])):
         yield Problem(path, drop, "then run this again")
+
+
+def _unknown_items(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+    """What lvs-network holds is not known: what is left over would stay, and what is there be missed.
+
+    Where its own files are not the planned ones, the run replaces them, which mends it.
+    """
+    replaced = {one.detail for one in file_differences(planned, seen)}
+    if seen.held_error is not None and not replaced & {TOOL, NETWORK_ITEMS}:
+        yield Problem(
+            f"host {seen.host}",
+            f"what lvs-network holds there is not known ({seen.held_error})",
+            f"mend that first; by hand: {TOOL} held",
+        )
 
 
 def _loose_ends(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:

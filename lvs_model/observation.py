@@ -87,8 +87,16 @@ class Observation:
 
     @cached_property
     def held(self) -> frozenset[str]:
-        """What lvs-network holds in the kernel, as lines of its configuration; empty without it."""
+        """What lvs-network holds in the kernel, as lines of its configuration; empty without it.
+
+        Empty as well where :attr:`held_error` says that it is not known.
+        """
         return frozenset((self.raw.get("network") or "").splitlines())
+
+    @property
+    def held_error(self) -> str | None:
+        """Why lvs-network could not tell what it holds, or None."""
+        return self.raw.get("network_error")
 
     def module(self, name: str) -> str:
         """State of a kernel module: loaded, builtin, available or missing."""

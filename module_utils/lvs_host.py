@@ -245,9 +245,19 @@ def _journals(host: Host) -> dict[str, set[str]]:
     }
 
 
-def network(host: Host) -> str | None:
-    """Return the items that lvs-network holds in the kernel, one a line; None where it is not installed."""
-    return host.output([_NETWORK, "held"])
+def network(host: Host) -> dict[str, str | None]:
+    """Return what lvs-network tells: the items that it holds, one a line, or why it could not tell them.
+
+    Both are None where it is not installed.
+    """
+    if not host.installed(_NETWORK):
+        return {"network": None, "network_error": None}
+    code, out, err = host.run([_NETWORK, "held"])
+    if code == 0:
+        return {"network": out, "network_error": None}
+    why = (err.strip().splitlines() or [f"exit code {code}"])[-1][:300]
+    host.problems.append(f"{_NETWORK} held: exit code {code}: {why}")
+    return {"network": None, "network_error": why}
 
 
 def nftables(host: Host) -> dict[str, str | None]:

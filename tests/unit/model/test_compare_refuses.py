@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from .builders import Case, Site
-from .compared import KEEPALIVED_CONF, changed, problems, work
+from .compared import (
+    APPLY,
+    KEEPALIVED_CONF,
+    NETWORK_CONF,
+    TOOL,
+    as_before,
+    changed,
+    forced,
+    problems,
+    work,
+)
 from .pretended import link
 
 UNREACHABLE = (
@@ -297,3 +307,38 @@ def test_a_vip_on_a_tunnel_is_right_only_where_lvs_network_holds_it(mine: bool) 
         assert work(site)["hosts"] == {}
     else:
         assert problems(site) == [LOOSE.format("web1", "192.0.2.10", "tunl0", "192.0.2.10/32", "tunl0")]
+
+
+@pytest.mark.parametrize("host", ["lb1", "web1"])
+def test_items_that_lvs_network_could_not_tell_are_not_taken_for_none(host: str) -> None:
+    site = Site()
+    site.seen[host] |= {"network": None, "network_error": "ip rule: Operation not supported"}
+    changed(site, "web2")
+
+    assert problems(site) == [
+        f"host {host}: what lvs-network holds there is not known (ip rule: Operation not supported): mend "
+        "that first; by hand: /usr/local/lib/lvs-toolkit/lvs-network held"
+    ]
+
+
+def test_a_retired_hosts_items_are_not_taken_for_none_either() -> None:
+    site = as_before("web3")
+    site.seen["web3"] |= {"network": None, "network_error": "it is broken"}
+
+    assert [one.partition(" (")[0] for one in problems(site)] == [
+        "host web3: what lvs-network holds there is not known"
+    ]
+
+
+@pytest.mark.parametrize("path", [NETWORK_CONF, TOOL])
+def test_new_files_mend_what_lvs_network_could_not_tell(path: str) -> None:
+    site = Site()
+    site.seen["web1"] |= {"network": None, "network_error": "line 3 is broken: deploy this host"}
+    site.seen["web1"]["files"][path]["sha256"] = "0" * 64
+
+    found = work(site)
+
+    assert (found["expand"], found["contract"]) == (["web1"], [])
+    assert APPLY in forced(site, "web1")
+    text = "what lvs-network holds is not known: line 3 is broken: deploy this host"
+    assert text in found["hosts"]["web1"]["changes"]

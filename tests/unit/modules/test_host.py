@@ -212,7 +212,7 @@ HELD = "address 192.0.2.10 lo\n"
 def test_the_networks_items_are_those_that_the_tool_tells(node: Node) -> None:
     node.file(TOOL[1:], "").chmod(0o755)
     node.answers[TOOL] = (0, HELD, "")
-    assert lvs_host.network(node.host) == HELD
+    assert lvs_host.network(node.host) == {"network": HELD, "network_error": None}
     assert node.calls == [[TOOL, "held"]]
 
 
@@ -220,15 +220,25 @@ def test_the_networks_items_are_those_that_the_tool_tells(node: Node) -> None:
 def test_without_the_tool_there_are_no_items(node: Node, mode: int | None) -> None:
     if mode is not None:
         node.file(TOOL[1:], "").chmod(mode)
-    assert lvs_host.network(node.host) is None
+    assert lvs_host.network(node.host) == {"network": None, "network_error": None}
     assert (node.calls, node.host.problems) == ([], [])
 
 
-def test_a_tool_that_fails_is_a_problem(node: Node) -> None:
+@pytest.mark.parametrize(
+    ("err", "why"),
+    [
+        ("line 3 is broken\n", "line 3 is broken"),
+        ("Traceback (most recent call last):\n  File\nKeyError: 'x'\n", "KeyError: 'x'"),
+        ("", "exit code 1"),
+    ],
+)
+def test_a_tool_that_fails_is_a_problem_and_not_a_host_that_holds_nothing(
+    node: Node, err: str, why: str
+) -> None:
     node.file(TOOL[1:], "").chmod(0o755)
-    node.answers[TOOL] = (1, HELD, "line 3 is broken\n")
-    assert lvs_host.network(node.host) is None
-    assert node.host.problems == [f"{TOOL} held: exit code 1: line 3 is broken"]
+    node.answers[TOOL] = (1, HELD, err)
+    assert lvs_host.network(node.host) == {"network": None, "network_error": why}
+    assert node.host.problems == [f"{TOOL} held: exit code 1: {why}"]
 
 
 RULESET = '{"nftables": [{"table": {"family": "inet", "name": "%s"}}]}'
