@@ -81,7 +81,12 @@ def _add_cluster(
         if host.name in served:
             parts.append(real_server(cluster, host, served[host.name][1], director=True))
             chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
-        parts += [nftables(chains), keepalived.director(cluster, host, inventory, common)]
+        table_of_nft = nftables(chains)
+        filtered = bool(table_of_nft.files)
+        parts += [
+            table_of_nft,
+            keepalived.director(cluster, host, inventory, common, filtered=filtered),
+        ]
         roles = ["director", *(["real_server"] if host.name in served else [])]
         found = _host(cluster, host, roles, parts) | {
             # A change of these changes the table.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lvs_model.components import nftables
 from lvs_model.components.keepalived.global_defs import global_lines
 from lvs_model.components.keepalived.instances import (
     Election,
@@ -82,9 +83,12 @@ def shared(
     return Shared(elections(cluster, inventory, router_ids), sync_id, services, text)
 
 
-def director(cluster: Cluster, host: Host, inventory: Inventory, common: Shared) -> Part:
-    """A director's keepalived."""
+def director(
+    cluster: Cluster, host: Host, inventory: Inventory, common: Shared, *, filtered: bool = False
+) -> Part:
+    """A director's keepalived; ``filtered``: it has a table of nft, without which it must not start."""
     context = _context(cluster, host, inventory, common)
+    context |= {"table": nftables.TABLE if filtered else None, "table_unit": nftables.UNIT}
     secret = cluster.failover.authentication is not None
     part = Part(
         component=_COMPONENT,
