@@ -174,29 +174,35 @@ def backup_only_without_sync(cluster: Cluster, view: View) -> Iterator[Problem]:
         )
 
 
-@service_rule("backup-only-needless", "warning")
-def backup_only_needless(served: Served) -> Iterator[Problem]:
-    """Only the owner schedules, and that is so already.
+@service_rule("sync-both-roles", "warning")
+def sync_both_roles(served: Served) -> Iterator[Problem]:
+    """Directors that are real servers too, and connections that the standby knows from its peer.
 
-    `backup_only` keeps directors that are real servers too from scheduling a packet twice. The toolkit sees
-    to that by a mark that only packets for the director's own VIPs get. With `backup_only` a new owner,
-    beside that, takes clients for its own as a real server until its sync daemon has changed sides.
+    A standby holds its peer's connections. When a client takes a source port again while the old connection
+    is still listed (under direct routing and tunnels two minutes after its FIN), the standby drops the old
+    entry when it sees the SYN, but only at its next timer tick: the client's next packet can come earlier,
+    and goes to the old connection's real server, which resets it, or to the owner and back until its TTL is
+    used up (net/netfilter/ipvs/ip_vs_core.c, ip_vs_in_hook; ip_vs_conn.c, ip_vs_conn_expire_now).
 
     Wrong::
 
         connection_sync: {network: sync}
-        ipvs: {backup_only: true}
         # and lb1 and lb2 are both directors and in a service's pool
 
-    Mend: remove `backup_only`.
+    Mend: with one owner of all VIPs `ipvs: {backup_only: true}`: the standby then leaves every packet alone.
+    Its price: until a new owner's sync daemon has changed sides, it takes what comes as its own. With
+    several owners: no `connection_sync`, or real servers of their own.
     """
-    if served.cluster.ipvs.backup_only and served.colocated:
-        yield Problem(
-            f"{root_of(served.cluster)}.ipvs.backup_only",
-            f"directors are in the pool {served.service.pool!r}, and need it not: marks keep them from "
-            "scheduling twice",
-            "remove it",
-        )
+    cluster = served.cluster
+    if cluster.connection_sync is None or not served.colocated or cluster.ipvs.backup_only:
+        return
+    one_owner = cluster.connection_sync.daemons == "follow" and not _apart(cluster)
+    yield Problem(
+        f"{root_of(cluster)}.connection_sync",
+        f"directors are in the pool {served.service.pool!r}, and a client that takes a source port again "
+        "within two minutes can lose its connection",
+        "set ipvs.backup_only: true" if one_owner else "remove it, or take the directors out of the pool",
+    )
 
 
 @cluster_rule("backup-only-with-instances")
@@ -219,7 +225,7 @@ def backup_only_with_instances(cluster: Cluster, view: View) -> Iterator[Problem
 
     Mend: remove `backup_only`, or put the instances into one sync group.
     """
-    if cluster.ipvs.backup_only and _apart(cluster, view):
+    if cluster.ipvs.backup_only and _apart(cluster):
         yield Problem(
             f"{root_of(cluster)}.ipvs.backup_only",
             "instances can have different owners, and a director has one sync state for all",
@@ -247,7 +253,7 @@ def sync_follows_one_instance(cluster: Cluster, view: View) -> Iterator[Problem]
     Mend: `daemons: both`.
     """
     sync = cluster.connection_sync
-    if sync is not None and sync.daemons == "follow" and _apart(cluster, view):
+    if sync is not None and sync.daemons == "follow" and _apart(cluster):
         yield Problem(
             f"{root_of(cluster)}.connection_sync.daemons",
             "only the owner of the first instance tells of its connections",
@@ -255,7 +261,7 @@ def sync_follows_one_instance(cluster: Cluster, view: View) -> Iterator[Problem]
         )
 
 
-def _apart(cluster: Cluster, view: View) -> bool:
+def _apart(cluster: Cluster) -> bool:
     """Whether instances of a cluster can have different owners."""
     names = {instance.name for instance in cluster.failover.instances}
     return len(names) > 1 and not any(names <= set(group.instances) for group in cluster.failover.sync_groups)

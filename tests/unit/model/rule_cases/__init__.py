@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..builders import Case
-from ..changes import Change
+from ..changes import Change, both, group
 
 EDGE = "lvs_cluster[edge]"
 S0, S1 = f"{EDGE}.services[0]", f"{EDGE}.services[1]"
@@ -48,6 +48,11 @@ def near(rule: str, change: Change, also: str = "") -> NearMiss:
 def document(**options: Any) -> Change:  # noqa: ANN401
     """Set options of the whole document."""
     return lambda case: case.document.update(options)
+
+
+def mixed(pool: str, *hosts: str) -> Change:
+    """Fill a pool with directors and others; the standby leaves packets alone (sync-both-roles)."""
+    return both(group(pool, *hosts), document(ipvs={"backup_only": True}))
 
 
 def without(key: str) -> Change:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..changes import both, failover, group, host, second, service
-from . import BEHIND, S0, S1, near, only_six, six, trigger
+from . import BEHIND, S0, S1, mixed, near, only_six, six, trigger
 
 TABLE = [
     # services.py
@@ -100,14 +100,14 @@ TABLE = [
     trigger(
         "fallback-is-director",
         both(
-            group("edge_web", "lb2", "web1"), service(fallback={"address": "192.0.2.12", "forwarding": "nat"})
+            mixed("edge_web", "lb2", "web1"), service(fallback={"address": "192.0.2.12", "forwarding": "nat"})
         ),
         f"{S0}.fallback.address: 192.0.2.12 is director lb2's: forwarded by nat it does not serve the VIPs "
         "while another director owns them: use another host, or forwarding masquerade for the fallback",
     ),
     near(
         "fallback-is-director",
-        both(group("edge_web", "lb2", "web1"), service(fallback={"address": "192.0.2.12"})),
+        both(mixed("edge_web", "lb2", "web1"), service(fallback={"address": "192.0.2.12"})),
     ),
     near(
         "fallback-is-director",
@@ -135,7 +135,7 @@ TABLE = [
     ),
     trigger(
         "ftp-data-without-mark",
-        both(group("edge_web", "lb1", "lb2"), service(ports=[21], check={"type": "tcp"}, persistence=300)),
+        both(mixed("edge_web", "lb1", "lb2"), service(ports=[21], check={"type": "tcp"}, persistence=300)),
         f"{S0}.ports: FTP's data connections go to other ports, which do not get the service's mark: add the "
         "FTP servers' range of data ports",
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..changes import both, failover, group, host, network, other, second, service
-from . import EDGE, S0, S1, TWO, document, instances, near, script, six, third, trigger
+from . import EDGE, S0, S1, TWO, document, instances, mixed, near, script, six, third, trigger
 
 TABLE = [
     # names.py
@@ -41,7 +41,7 @@ TABLE = [
         service(pool="web"),
         f"{S0}.pool: there is no inventory group 'web': create it, or name another",
     ),
-    near("unknown-group", service(pool="edge_directors")),
+    near("unknown-group", both(service(pool="edge_directors"), document(ipvs={"backup_only": True}))),
     trigger(
         "unknown-director",
         instances({"name": "blue", "directors": ["lb1", "web1"]}),
@@ -233,8 +233,8 @@ TABLE = [
         "host lb1: lvs_state: it is 'disabled', and a director knows no such state: remove it",
     ),
     near("director-state", host("web1", lvs_state="drained")),
-    near("director-state", both(group("edge_web", "lb1", "web1"), host("lb1", lvs_state="drained"))),
-    near("director-state", both(group("edge_web", "lb1", "web1"), host("lb1", lvs_state="disabled"))),
+    near("director-state", both(mixed("edge_web", "lb1", "web1"), host("lb1", lvs_state="drained"))),
+    near("director-state", both(mixed("edge_web", "lb1", "web1"), host("lb1", lvs_state="disabled"))),
     trigger(
         "address-of-two-hosts",
         host("web2", lvs_addresses=["192.0.2.21"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..changes import both, failover, group, host, network, second, service
-from . import BEHIND, EDGE, S0, instances, near, six, third, trigger, without
+from . import BEHIND, EDGE, S0, instances, mixed, near, six, third, trigger, without
 
 SYNC_IPV6 = both(
     six,
@@ -161,7 +161,7 @@ TABLE = [
         "director-is-real-server",
         both(
             BEHIND,
-            group("edge_web", "web1", "lb2"),
+            mixed("edge_web", "web1", "lb2"),
             second("tls", ports=[81], forwarding="masquerade"),
         ),
         "host lb2: it is a director and a real server of 'tls' by masquerade: connections to itself do not "
@@ -169,6 +169,6 @@ TABLE = [
         "host lb2: it is a director and a real server of 'www' by nat: its answers must pass the gateway, "
         "which it can own itself: use dr or tun, or take it out of the pool 'edge_web'",
     ),
-    near("director-is-real-server", group("edge_web", "web1", "lb2")),
-    near("director-is-real-server", both(group("edge_web", "lb1", "lb2"), service(forwarding="tun"))),
+    near("director-is-real-server", mixed("edge_web", "web1", "lb2")),
+    near("director-is-real-server", both(mixed("edge_web", "lb1", "lb2"), service(forwarding="tun"))),
 ]

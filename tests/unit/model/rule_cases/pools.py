@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..changes import both, group, host, second, service
-from . import S0, S1, near, trigger
+from . import S0, S1, mixed, near, trigger
 
 # A director and a real server: a service of theirs has a mark of its own.
-MIXED = group("edge_web", "lb1", "web1")
+MIXED = mixed("edge_web", "lb1", "web1")
 MEDIA = {"ports": ["554/tcp", "6970-6999/udp"], "check": {"type": "tcp"}}
 
 TABLE = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..changes import both, failover, group, host, other, service
-from . import EDGE, TWO, document, instances, near, only_six, six, trigger, without
+from . import EDGE, TWO, document, instances, mixed, near, only_six, six, trigger, without
 from .election import GROUPED, TOGETHER
 
 APART = (
@@ -169,13 +169,23 @@ TABLE = [
     ),
     near("backup-only-without-sync", document(ipvs={"backup_only": True})),
     trigger(
-        "backup-only-needless",
-        both(group("edge_web", "lb2", "web1"), document(ipvs={"backup_only": True})),
-        f"{EDGE}.ipvs.backup_only: directors are in the pool 'edge_web', and need it not: marks keep them "
-        "from scheduling twice: remove it",
+        "sync-both-roles",
+        group("edge_web", "lb2", "web1"),
+        f"{EDGE}.connection_sync: directors are in the pool 'edge_web', and a client that takes a source "
+        "port again within two minutes can lose its connection: set ipvs.backup_only: true",
     ),
-    near("backup-only-needless", document(ipvs={"backup_only": True})),
-    near("backup-only-needless", group("edge_web", "lb2", "web1")),
+    trigger(
+        "sync-both-roles",
+        both(
+            group("edge_web", "lb2", "web1"),
+            document(connection_sync={"network": "sync", "daemons": "both"}),
+        ),
+        f"{EDGE}.connection_sync: directors are in the pool 'edge_web', and a client that takes a source "
+        "port again within two minutes can lose its connection: remove it, or take the directors out of the "
+        "pool",
+    ),
+    near("sync-both-roles", mixed("edge_web", "lb2", "web1")),
+    near("sync-both-roles", both(group("edge_web", "lb2", "web1"), without("connection_sync"))),
     trigger(
         "backup-only-with-instances",
         both(instances(*APART), document(ipvs={"backup_only": True})),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..changes import both, group, host, network, second, service
-from . import S0, S1, near, six, trigger, without
+from . import S0, S1, mixed, near, six, trigger, without
 
 GUE = {"forwarding": "tun", "tunnel": {"type": "gue", "port": 6080}}
 UDP = {"protocol": "udp", "ports": [6080], "check": {"type": "udp"}}
@@ -63,7 +63,7 @@ TABLE = [
     trigger(
         "tunnel-port-in-use",
         both(
-            service(forwarding="tun", tunnel={"type": "gue", "port": 8848}), group("edge_web", "lb1", "web1")
+            service(forwarding="tun", tunnel={"type": "gue", "port": 8848}), mixed("edge_web", "lb1", "web1")
         ),
         f"{S0}.tunnel.port: 8848 is the UDP port of connection_sync on lb1: take another",
     ),
