@@ -157,7 +157,7 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         if difference.kind == "package":
             install.setdefault(difference.detail, []).append(difference.text.split()[1])
     actions = [
-        {key: action[key] for key in ("name", "argv", "on", "guard")}
+        {key: action[key] for key in ("name", "argv", "on", "guard", "retract")}
         | {"force": bool(kinds & set(action["heals"]))}
         for action in planned["actions"]
     ]

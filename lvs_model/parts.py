@@ -31,7 +31,8 @@ class Action:
 
     ``on`` are the files whose change triggers it. ``heals`` are kinds of drift (differences.py) for which
     it runs although no file changed. ``guard`` undoes it, where it could cut off whoever runs it: the host
-    runs that by itself, unless the controller then reaches it over a new connection.
+    runs that by itself, unless the controller then reaches it over a new connection. ``retract`` does it in
+    the place of ``guard`` where none of the files was there before (config_set).
     """
 
     name: str
@@ -39,6 +40,7 @@ class Action:
     on: tuple[str, ...] = ()
     heals: frozenset[str] = frozenset()
     guard: tuple[str, ...] = ()
+    retract: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def merge(parts: Iterable[Part]) -> dict[str, Any]:
                 "on": list(action.on),
                 "heals": sorted(action.heals),
                 "guard": list(action.guard),
+                "retract": list(action.retract),
             }
             for part in parts
             for action in part.actions

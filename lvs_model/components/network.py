@@ -41,6 +41,7 @@ def network(parts: Iterable[Part], interfaces: list[str]) -> Part:
     if not items:
         return Part(component=_COMPONENT)
     modules = [item for item in items if item.startswith("module ")]
+    ruled = any(item.startswith("rule ") for item in items)
     context = {
         "items": [*modules, *(f"interface {name}" for name in interfaces), *items[len(modules) :]],
         "tool": TOOL,
@@ -74,10 +75,11 @@ def network(parts: Iterable[Part], interfaces: list[str]) -> Part:
         Action(
             "Set what is missing of the network items",
             ("systemctl", "reload-or-restart", UNIT),
-            on=(TOOL, CONFIGURATION, _UNIT_FILE),
+            on=tuple(file.path for file in part.files),
             heals=frozenset({"modules", "sysctls", "network", f"active {UNIT}"}),
             # They may concern the controller's own connection too.
-            guard=(TOOL, "undo-routes") if any(item.startswith("rule ") for item in items) else (),
+            guard=(TOOL, "undo-routes", "{since}") if ruled else (),
+            retract=("systemctl", "disable", "--now", WATCH, UNIT) if ruled else (),
         ),
         # It reads the configuration anew by itself, and holds of it what was set.
         Action(

@@ -101,6 +101,7 @@ def _actions(*, drops: bool) -> list[Action]:
             on=(RULES, _UNIT_FILE),
             heals=frozenset({"nftables", f"active {UNIT}"}),
             guard=("nft", "delete", "table", "inet", TABLE) if drops else (),
+            retract=("systemctl", "disable", "--now", UNIT) if drops else (),
         ),
     ]
 

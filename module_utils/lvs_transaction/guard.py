@@ -3,7 +3,10 @@
 Before a guarded action runs, a timer of systemd's own is armed (systemd-run(1)) that runs the action's
 ``guard``, and so outlives this process and the connection it came by. The controller confirms over a *new*
 connection, since one that is open may pass where a new one does not (a stateful filter, connection
-sharing). Each guard is a script below ``/run``, gone after a reboot as its timer is::
+sharing). The timer leaves the host as it was before the run, for its next boot, too: it runs the guard, gives
+back the files that triggered the action, and runs the action again for them; where there was none of these
+files before, it runs the action's ``retract`` instead and removes them. Each guard is a script below
+``/run``, gone after a reboot as its timer is::
 
     /run/lvs-toolkit/guards/lvs-guard-0         what the timer runs
     /run/lvs-toolkit/guards/lvs-guard-0.fired   it has run; holds the action's name
@@ -16,9 +19,12 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Sequence
 
 from . import command, durable
+from .journal import Generation
+from .live import Change
 from .model import Command, Layout, Request, TransactionError
 from .plan import CommandError, explain
 
@@ -42,6 +48,13 @@ class Guards:
         self._armed = armed
         self._mine: list[str] = []
         self._waiting: list[Command] = []
+        self._changes: tuple[Change, ...] = ()
+        self._generation: Generation | None = None
+        self._since: dict[str, str] = {}
+
+    def replaces(self, changes: Sequence[Change], generation: Generation) -> None:
+        """Say what the run is about to change, and which generation has the old files."""
+        self._changes, self._generation = tuple(changes), generation
 
     def arm(self, action: Command) -> None:
         """Arm the timer of an action that is about to run; one without a guard needs none.
@@ -53,6 +66,7 @@ class Guards:
             return
         unit = self._units[id(action)]
         folder = self._layout.live(FOLDER)
+        self._since[unit] = f"{time.clock_gettime(time.CLOCK_BOOTTIME):.3f}"
         try:
             self._write(action, folder, unit)
         except OSError as exc:
@@ -84,7 +98,52 @@ class Guards:
             _forget(folder, [name for name in os.listdir(folder) if name.endswith(_FIRED)])
         script = f"{folder}/{unit}"
         self._run(_stop(unit))
-        durable.write_file(script, _script(action, self._seconds, script).encode(), 0o600, -1, -1)
+        durable.write_file(script, self._script(action, script).encode(), 0o600, -1, -1)
+
+    def _concerned(self, action: Command) -> list[Change]:
+        return [change for change in self._changes if change.file.path in action.paths]
+
+    def _undoing(self, action: Command) -> tuple[str, ...]:
+        """What undoes an action: its retract where nothing of it was there before, else its guard."""
+        mine = self._concerned(action)
+        fresh = len(mine) == len(action.paths) > 0 and not any(change.before for change in mine)
+        if fresh and action.retract:
+            return action.retract
+        since = self._since[self._units[id(action)]]
+        return tuple(word.replace("{since}", since) for word in action.guard)
+
+    def _script(self, action: Command, place: str) -> str:
+        """What the timer runs: tell the journal (a unit's output goes there), leave a mark, undo."""
+        told = f"no controller has confirmed {action.name!r} within {self._seconds} s: it is undone"
+        undoing, mine = self._undoing(action), self._concerned(action)
+        steps = [undoing, *(step for change in mine for step in self._giving_back(change))]
+        if any(change.file.path.startswith("/etc/systemd/") for change in mine):
+            steps.append(("systemctl", "daemon-reload"))
+        if mine and undoing != action.retract:
+            steps.append(action.argv)
+        return "\n".join(
+            [
+                "#!/bin/sh",
+                f"PATH={command.PATH}",
+                "export PATH",
+                "failed=0",
+                f"echo {shlex.quote(told)}",
+                f"echo {shlex.quote(repr(action.name))} >{shlex.quote(place + _FIRED)}",
+                # Each for itself: what fails must not keep the rest from being undone.
+                *(f"{shlex.join(step)} || failed=1" for step in steps),
+                "exit $failed\n",
+            ]
+        )
+
+    def _giving_back(self, change: Change) -> list[tuple[str, ...]]:
+        """The commands that make a file what it was before this run."""
+        live = self._layout.live(change.file.path)
+        if change.before is None or self._generation is None:
+            return [("rm", "-f", live)]
+        before, new = change.before, f"{live}.lvs-guard"
+        owners = ("-o", str(before.uid), "-g", str(before.gid))
+        old = self._generation.old(change.file.path)
+        return [("install", "-m", f"{before.mode:04o}", *owners, old, new), ("mv", "-f", new, live)]
 
     def undo(self, concerned: Sequence[Command]) -> None:
         """Run the guards of this run at once, before a rollback that runs the actions ``concerned`` again.
@@ -93,20 +152,26 @@ class Guards:
         controller off would stay. A guard that fails leaves it to its timer's second try, or to the rollback.
         """
         for action in (one for one in self._waiting if one in concerned):
-            command.run(Command(_of(action), action.guard), self._redact)
+            command.run(Command(_of(action), self._undoing(action)), self._redact)
 
-    def disarm(self) -> str:
-        """Stop the timers of this run, whose actions a rollback has undone; what went wrong, or nothing."""
+    def disarm(self, concerned: Sequence[Command]) -> str:
+        """Stop the timers of actions that a rollback has undone; what went wrong, or nothing.
+
+        What no file has triggered it has not undone: these timers go on, and wait for the controller.
+        """
+        undone = [action for action in self._waiting if action in concerned]
+        units = [self._units[id(action)] for action in undone]
         try:
-            for unit in self._mine:
+            for unit in units:
                 self._run(_stop(unit))
         except CommandError as exc:
             return (
                 f"\nThe timers of its actions are still armed, and undo in {self._seconds} s what the "
                 f"rollback has restored: {exc}\nBy hand: systemctl stop '{_NAME}*.timer'"
             )
-        fired = _settle(self._layout.live(FOLDER), self._mine)
-        self._armed.clear()
+        fired = _settle(self._layout.live(FOLDER), units)
+        for action in undone:
+            self._armed.remove(action.name)
         if fired:
             return f"\nMeanwhile the host itself undid {', '.join(fired)}: run again, which heals it"
         return ""
@@ -163,19 +228,6 @@ def _stop(unit: str, kind: str = "*") -> Command:
     """A command that stops units by pattern: only loaded ones match, and none is no error."""
     pattern = f"{unit if unit.startswith(_NAME) else _NAME + unit}.{kind}"
     return Command(f"stop {pattern}", ("systemctl", "stop", pattern), ok=_STOPPED)
-
-
-def _script(action: Command, seconds: int, place: str) -> str:
-    """What the timer runs: tell the journal (a unit's output goes there), leave a mark, undo."""
-    told = f"no controller has confirmed {action.name!r} within {seconds} s: it is undone"
-    return (
-        "#!/bin/sh\n"
-        f"PATH={command.PATH}\n"
-        "export PATH\n"
-        f"echo {shlex.quote(told)}\n"
-        f"echo {shlex.quote(repr(action.name))} >{shlex.quote(place + _FIRED)}\n"
-        f"exec {shlex.join(action.guard)}\n"
-    )
 
 
 def _settle(folder: str, units: Sequence[str]) -> list[str]:

@@ -47,7 +47,8 @@ class Command:
     ``paths`` are the files whose change triggers it (validate and actions), ``timeout`` and ``delay`` are
     seconds, ``retries`` counts the attempts after the first one (health), ``force`` runs an action although
     no file changed, ``always`` runs a prepare command in check mode and for forced actions too. ``guard``
-    is the argv that undoes an action which may cut the controller off (guard.py).
+    is the argv that undoes an action which may cut the controller off, ``retract`` the one that does so where
+    nothing of it was there before (guard.py).
     """
 
     name: str
@@ -60,13 +61,15 @@ class Command:
     retries: int = 0
     delay: float = 1.0
     guard: tuple[str, ...] = ()
+    retract: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form kept in the journal, so that recovery can run it; ``from_dict`` reads it back.
 
-        Without the guard: what recovery runs restores what was in effect before.
+        Without its guard: what recovery runs restores what was in effect before.
         """
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "guard"}
+        raw = dataclasses.asdict(self)
+        return {name: value for name, value in raw.items() if name not in ("guard", "retract")}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Command:
@@ -218,6 +221,7 @@ def _parse_commands(
             retries=raw.get("retries", 0),
             delay=raw.get("delay", 0.0),
             guard=tuple(raw.get("guard") or ()),
+            retract=tuple(raw.get("retract") or ()),
         )
         if not command.name:
             problems.append(f"{where}.name: empty; messages name the command by it")
@@ -227,7 +231,9 @@ def _parse_commands(
             problems.append(
                 f"{where}.guard: its first word is empty; give the program that undoes the action"
             )
-        for key, words in (("argv", command.argv), ("guard", command.guard)):
+        if command.retract and not command.guard:
+            problems.append(f"{where}.retract: it belongs to a guard; give that too")
+        for key, words in (("argv", command.argv), ("guard", command.guard), ("retract", command.retract)):
             if any("\0" in word for word in words):
                 problems.append(f"{where}.{key}: has a NUL character")
         if command.timeout <= 0:

@@ -150,6 +150,7 @@ def _replace(
     """Swap the files, act and prove; undo all of it if anything fails."""
     journal = draft(request, plan.changes, plan.concerned(request.actions))
     swapping = False
+    guards.replaces(plan.changes, generation)
     try:
         generation.open(journal)
         swap.place(request.layout, generation, journal, plan.changes)
@@ -163,7 +164,7 @@ def _replace(
         guards.undo(plan.concerned(request.actions))
         ending = _undo(request, store, generation, journal, redact, details, swapping)
         if details.get("rolled_back"):
-            ending += guards.disarm()
+            ending += guards.disarm(plan.concerned(request.actions))
         raise TransactionError(f"{text}\n{ending}", **details) from exc
 
 

@@ -33,7 +33,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "prepare": {"ok": [0], "timeout": 60.0, "when": "changed"},
     "validate": {"ok": [0], "timeout": 60.0},
-    "actions": {"ok": [0], "timeout": 60.0, "on": [], "force": False, "guard": []},
+    "actions": {"ok": [0], "timeout": 60.0, "on": [], "force": False, "guard": [], "retract": []},
     "health": {"ok": [0], "timeout": 60.0, "retries": 0, "delay": 0.0},
 }
 

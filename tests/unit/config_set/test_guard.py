@@ -206,7 +206,7 @@ def test_guards_of_this_run_undo_before_the_files_are_given_back(host: Host) -> 
 
     actions = [
         guarded("filter", on=[_CONF]),
-        # The rollback does not run it again: it stays as it is.
+        # The rollback does not run it again: it stays as it is, and its timer goes on.
         guarded("drift", force=True),
         guarded("routes", on=[_CONF]),
         host.sh("bad", f"grep -q old $0{_CONF}", on=[_CONF]),
@@ -224,7 +224,13 @@ def test_guards_of_this_run_undo_before_the_files_are_given_back(host: Host) -> 
         f"routes beside {old}",
         f"late beside {old}",
     ]
-    assert caught.value.details["guarded"] == []
+    assert caught.value.details["guarded"] == ["drift"]
+    assert [line for line in host.actions() if line.startswith("systemctl stop")][-2:] == [
+        "systemctl stop lvs-guard-0.*",
+        "systemctl stop lvs-guard-2.*",
+    ]
+    assert [path.name for path in host.path(_GUARDS).iterdir()] == ["lvs-guard-1"]
+    assert host.apply(confirm=True).confirmed == ["lvs-guard-1"]
 
 
 @pytest.mark.usefixtures("timers")
@@ -283,3 +289,107 @@ def test_the_journal_and_its_recovery_know_of_no_guard(host: Host) -> None:
     (settled,) = host.recover()
     assert settled.actions == ["load filter"]
     assert host.actions()[seen:] == ["load"]
+
+
+_UNIT = "/etc/systemd/system/filter.service"
+_RULES = "/etc/lvs/filter.rules"
+
+
+def _filter(host: Host, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any option
+    """An action that loads a filter, which tells what it finds; its guard and its retract."""
+    load = host.sh("load filter", "echo load $(cat $0/etc/lvs/filter.rules) >>$1", on=[_UNIT, _RULES], **more)
+    tells = f'echo "$0 beside $(cat {host.path(_RULES)})" >>{host.log}'
+    return {
+        **load,
+        "guard": ["sh", "-c", tells, "deleted"],
+        "retract": ["sh", "-c", tells, "disabled"],
+    }
+
+
+def _files(rules: str, unit: str = "unit") -> list[dict[str, Any]]:
+    return [{"path": _UNIT, "content": unit}, {"path": _RULES, "content": rules, "mode": "0600"}]
+
+
+def _own(host: Host) -> list[str]:
+    return [line for line in host.actions() if not line.startswith("systemd-run")]
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_timer_gives_back_the_files_and_loads_them_again(host: Host) -> None:
+    """At the next boot the unit would load the new ones otherwise."""
+    host.write(_RULES, "old", 0o640)
+    host.write(_UNIT, "unit")
+    before = host.tree()
+    host.apply(files=_files("new"), actions=[_filter(host)])
+    assert host.path(_RULES).read_text() == "new"
+    _fire(host, "lvs-guard-0")
+    assert _own(host) == ["systemctl stop lvs-guard-0.*", "load new", "deleted beside new", "load old"]
+    assert {name: what for name, what in host.tree().items() if not name.startswith("/run")} == before
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_timer_leaves_nothing_where_nothing_was(host: Host) -> None:
+    before = host.tree()
+    host.apply(files=_files("new"), actions=[_filter(host)])
+    _fire(host, "lvs-guard-0")
+    assert _own(host)[1:] == ["load new", "disabled beside new", "systemctl daemon-reload"]
+    assert set(host.tree()) - set(before) - {"/run", "/run/lvs-toolkit"} == {
+        "/etc/systemd",
+        "/etc/systemd/system",
+        _GUARDS,
+        f"{_GUARDS}/lvs-guard-0",
+        f"{_GUARDS}/lvs-guard-0.fired",
+    }
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_part_that_was_there_is_given_back_and_a_new_one_removed(host: Host) -> None:
+    host.write(_RULES, "old")
+    host.apply(files=_files("new"), actions=[_filter(host)])
+    _fire(host, "lvs-guard-0")
+    assert _own(host)[1:] == ["load new", "deleted beside new", "systemctl daemon-reload", "load old"]
+    assert not host.path(_UNIT).exists()
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_timer_of_a_drift_touches_no_file_and_loads_nothing(host: Host) -> None:
+    host.write(_RULES, "same", 0o600)
+    host.write(_UNIT, "unit")
+    host.apply(files=_files("same"), actions=[_filter(host, force=True)])
+    _fire(host, "lvs-guard-0")
+    assert _own(host)[1:] == ["load same", "deleted beside same"]
+    assert host.path(_RULES).read_text() == "same"
+
+
+@pytest.mark.usefixtures("timers")
+def test_what_fails_in_a_timer_does_not_keep_the_rest_from_being_undone(host: Host) -> None:
+    host.write(_RULES, "old")
+    host.write(_UNIT, "unit")
+    action = {**_filter(host), "guard": ["sh", "-c", "exit 3"]}
+    host.apply(files=_files("new"), actions=[action])
+    argv = ["sh", str(host.path(f"{_GUARDS}/lvs-guard-0"))]
+    assert subprocess.run(argv, capture_output=True, check=False).returncode == 1
+    assert _own(host)[-1] == "load old"
+    assert host.path(_RULES).read_text() == "old"
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_guard_learns_when_it_was_armed(host: Host) -> None:
+    action = {**_filter(host, force=True), "guard": ["sh", "-c", f"echo $0 >>{host.log}", "{since}"]}
+    before = float(Path("/proc/uptime").read_text().split()[0]) - 0.011
+    host.apply(actions=[{**action, "on": []}])
+    _fire(host, "lvs-guard-0")
+    assert before <= float(host.actions()[-1]) <= float(Path("/proc/uptime").read_text().split()[0]) + 0.011
+
+
+@pytest.mark.usefixtures("timers")
+@pytest.mark.parametrize(("old", "undone"), [("old", "deleted beside new"), (None, "disabled beside new")])
+def test_a_rollback_undoes_as_the_timer_would(host: Host, old: str | None, undone: str) -> None:
+    if old is not None:
+        host.write(_RULES, old)
+        host.write(_UNIT, "unit")
+    with pytest.raises(TransactionError, match="was rolled back") as caught:
+        bad = host.sh("bad", "exit 1", force=True)
+        host.apply(files=_files("new"), actions=[_filter(host), bad])
+    assert undone in _own(host)
+    assert caught.value.details["guarded"] == []

@@ -41,6 +41,7 @@ _BIN_TRUE = {"name": "c", "argv": ["true"]}
         ({"actions": [{"name": "", "argv": ["true"]}]}, "actions[0].name: empty"),
         ({"prepare": [{"name": "p", "argv": []}]}, "prepare[0].argv: empty"),
         ({"prepare": [{"name": "p", "argv": ["a\0"]}]}, "prepare[0].argv: has a NUL character"),
+        ({"actions": [{**_BIN_TRUE, "retract": ["x"]}]}, "actions[0].retract: it belongs to a guard"),
         ({"actions": [{**_BIN_TRUE, "guard": [""]}]}, "actions[0].guard: its first word is empty"),
         ({"actions": [{**_BIN_TRUE, "guard": ["a\0"]}]}, "actions[0].guard: has a NUL character"),
         ({"guard_s": 0}, "guard_s: 0 s; give the controller 1 or more to come back"),

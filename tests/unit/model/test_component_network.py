@@ -85,7 +85,7 @@ def test_one_item_of_any_kind_is_enough_for_the_tool(kind: str) -> None:
     }
     # A changed tool or configuration takes effect; the watch reads a changed configuration by itself.
     *_, loads, watches = part.actions
-    assert set(loads.on) == {TOOL, CONFIGURATION, f"/etc/systemd/system/{UNIT}"}
+    assert set(loads.on) == {file.path for file in part.files}
     assert set(watches.on) == {TOOL, f"/etc/systemd/system/{WATCH}"}
 
 
@@ -106,7 +106,9 @@ RULES = ["rule 30000 8840 from 192.0.2.21", "rule 30000 8840 from 192.0.2.21 tcp
 def test_loading_is_guarded_wherever_a_rule_stands(rules: list[str]) -> None:
     for items in permutations([*rules, "up tunl0", "route 8840 192.0.2.1 eth0"]):
         part = network([Part("one", items=list(items))], [])
-        assert [action.guard for action in part.actions] == [(), (), (TOOL, "undo-routes"), ()]
+        assert [action.guard for action in part.actions] == [(), (), (TOOL, "undo-routes", "{since}"), ()]
+        # On a host that had nothing of it nothing stays, at its next boot neither.
+        assert part.actions[2].retract == ("systemctl", "disable", "--now", WATCH, UNIT)
 
 
 def test_without_a_rule_nothing_is_guarded() -> None:

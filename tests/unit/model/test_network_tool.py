@@ -186,14 +186,46 @@ def test_applying_takes_back_nothing(tmp_path: Path) -> None:
     assert sorted(held(bottle, script)) == sorted([*DR, *TUN])
 
 
+NAT = [
+    "route 8840 203.0.113.1 eth0",
+    "rule 30000 8840 from 203.0.113.22",
+    "rule 30000 8840 from 203.0.113.23",
+]
+NOW = "now=$(cut -d' ' -f1 /proc/uptime); sleep 0.02"
+
+
 def test_routes_alone_are_undone(tmp_path: Path) -> None:
     bottle = host(tmp_path, ALL)
     routes = [item for item in ALL if item.split()[0] in ("link", "route", "rule")]
 
-    assert held(bottle, f"{TOOL} apply; {TOOL} undo-routes") == [item for item in ALL if item not in routes]
+    undone = f"{NOW}; {TOOL} apply; {TOOL} undo-routes $now"
+    assert held(bottle, undone) == [item for item in ALL if item not in routes]
     # The guard of a change that a rollback has already taken out of the configuration.
-    gone = f"{TOOL} apply; {configure(*ARP)} {TOOL} undo-routes"
+    gone = f"{NOW}; {TOOL} apply; {configure(*ARP)} {TOOL} undo-routes $now"
     assert not set(held(bottle, gone)) & set(routes)
+
+
+@pytest.mark.parametrize("again", ["", f"{TOOL} apply;"])
+def test_routes_that_were_there_before_are_not_undone(tmp_path: Path, again: str) -> None:
+    """Set by an earlier run, or by somebody else's hand: what the guarded run found is none of its doing."""
+    bottle = host(tmp_path, NAT[:2])
+    by_hand = "ip rule add pref 30000 from 203.0.113.24 lookup 8840 protocol 85"
+    more = [*NAT, "rule 30000 8840 from 203.0.113.24", "rule 30000 8840 from 203.0.113.25"]
+    script = (
+        f"{TOOL} apply; {by_hand}; {NOW}; {configure(*more)} {TOOL} apply; {again} {TOOL} undo-routes $now"
+    )
+
+    assert held(bottle, script) == [*NAT[:2], "rule 30000 8840 from 203.0.113.24"]
+
+
+def test_what_was_missing_and_is_set_again_is_undone(tmp_path: Path) -> None:
+    """A drift that a run heals may cut the controller off as well."""
+    bottle = host(tmp_path, NAT)
+    drift = f"ip rule delete pref 30000 from 203.0.113.22; {NOW}; {TOOL} apply"
+
+    assert held(bottle, f"{TOOL} apply; {drift}; {TOOL} undo-routes $now") == [
+        item for item in NAT if "203.0.113.22" not in item
+    ]
 
 
 def test_forwarding_is_given_back_with_all_that_changed_along(tmp_path: Path) -> None:

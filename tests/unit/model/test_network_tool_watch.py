@@ -171,3 +171,12 @@ def test_what_ipvs_does_in_its_own_defense_is_left_alone(tmp_path: Path, now: st
     mkdir -p {bottle.work}/sys/net/ipv6/conf/eth0; echo {then} > {bottle.work}/sys/{name}
     {TOOL} held"""
     assert told(bottle, script) == f"sysctl {name} {now}\n"
+
+
+def test_what_a_guard_has_undone_stays_away(tmp_path: Path) -> None:
+    bottle = host(tmp_path, ITEMS)
+    script = f"""
+    ip rule delete pref 30000; ip -6 rule delete pref 30000; within 10
+    {TOOL} undo-routes 0.001; sleep 1; {TOOL} held"""
+    left = [item for item in HELD if item.split()[0] not in ("link", "route", "rule")]
+    assert watching(bottle, script).splitlines() == left

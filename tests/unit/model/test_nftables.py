@@ -75,6 +75,8 @@ def test_what_drops_is_loaded_under_guard(chains: dict[str, list[str]], guard: t
     part = nftables(chains)
 
     assert [action.guard for action in part.actions] == [(), (), guard]
+    retract = ("systemctl", "disable", "--now", "lvs-nftables.service") if guard else ()
+    assert [action.retract for action in part.actions] == [(), (), retract]
     assert part.actions[-1].on == tuple(file.path for file in part.files)
 
 
