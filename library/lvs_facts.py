@@ -172,6 +172,12 @@ observation:
     network_error:
       description: Why lvs-network could not tell what it holds; null where it could, or was not asked.
       type: str
+    ra_routes:
+      description:
+        - By link whose IPv6 default route comes from router advertisements, its sysctl C(accept_ra). Null
+          unless the sysctl C(net/ipv6/conf/all/forwarding) was asked for, which takes such routes away.
+      type: dict
+      sample: {eth0: "1"}
     nftables:
       description:
         - Null unless it was asked for. C(ours) is the toolkit's own table in the text of
@@ -227,6 +233,8 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     observation |= lvs_host.network(host) if wanted["network"] else {"network": None, "network_error": None}
     for part in ("nftables", "managed"):
         observation[part] = getattr(lvs_host, part)(host) if wanted[part] else None
+    forwards = "net/ipv6/conf/all/forwarding" in wanted["sysctls"]
+    observation["ra_routes"] = lvs_host.ra_routes(host) if forwards else None
     observation["addresses"] = host.output(["ip", "-j", "address"])
     observation["ipvs"] = lvs_host.ipvs(host)
     observation["arp"] = lvs_arp.who_has(wanted["arp"])

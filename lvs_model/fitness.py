@@ -132,12 +132,15 @@ def unseen_retired(
 ) -> Iterator[Problem]:
     """Retired hosts that nobody looked at while directors change: one that still elects would be forgotten.
 
-    The directors would no longer know it as their peer, and it would go on owning VIPs beside them.
+    The directors would no longer know it as their peer, and it would go on owning VIPs beside them. A host
+    that is on no network of a cluster has never been one of its directors.
     """
+    changing = {plan["hosts"][host]["cluster"] for host in switching}
     if not switching or any(cluster["teardown"] for cluster in plan["clusters"].values()):
         return
     for host, planned in plan["hosts"].items():
-        if planned["role"] == "retired" and host not in seen and host not in accepted:
+        concerned = planned["role"] == "retired" and changing.intersection(planned["may_elect"])
+        if concerned and host not in seen and host not in accepted:
             yield Problem(
                 f"host {host}",
                 "it shall be retired and was not looked at: a director that still runs there would go on "
@@ -186,12 +189,32 @@ def fitness(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) ->
                 f"{address} is on {found}, not on {interface}",
                 "mend the network's interface in lvs_cluster, or this host's lvs_interfaces",
             )
+    yield from _lost_routes(planned, seen)
     yield from _unknown_items(planned, seen)
     yield from _adoption(planned, seen)
     yield from _loose_ends(plan, planned, seen)
     ruleset = (seen.raw.get("nftables") or {}).get("ruleset")
     for drop in foreign_drops(ruleset or "", packets_of(planned["packets"])):
         yield Problem(path, drop, "then run this again")
+
+
+def _lost_routes(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+    """IPv6 default routes that the kernel forgets as soon as it forwards.
+
+    It takes router advertisements for hosts only, unless accept_ra is 2 (ip-sysctl.rst; net/ipv6/route.c,
+    rt6_purge_dflt_routers): the controller may come that way.
+    """
+    if planned["sysctls"].get("net/ipv6/conf/all/forwarding") != "1":
+        return
+    for link, accepts in (seen.raw.get("ra_routes") or {}).items():
+        if accepts != "2":
+            yield Problem(
+                f"host {seen.host}",
+                f"its IPv6 default route by {link} comes from router advertisements, which the kernel "
+                "ignores when it forwards, as this plan wants it to",
+                f"set net.ipv6.conf.{link.replace('.', '/')}.accept_ra = 2 there, now and in /etc/sysctl.d, "
+                "or give it a default route of its own",
+            )
 
 
 def _unknown_items(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:

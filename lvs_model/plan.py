@@ -63,7 +63,10 @@ def compile_inventory(inventory: Inventory, warnings: list[str]) -> dict[str, An
         services = serving(cluster, inventory, service_marks)
         common = keepalived.shared(cluster, inventory, router_ids, sync_ids.get(name), services)
         _add_cluster(plan, cluster, inventory, common)
-    plan["hosts"] |= {name: retired() for name in inventory.retired}
+    plan["hosts"] |= {
+        name: retired() | {"may_elect": _may_elect(inventory, inventory.hosts[name])}
+        for name in inventory.retired
+    }
     plan["summary"] = plan_lines(plan["clusters"])
     return plan
 
@@ -253,6 +256,19 @@ def retired() -> dict[str, Any]:
         "packets": [],
         "observe": _observe([], merged, []) | {"keepalived": True},
     }
+
+
+def _may_elect(inventory: Inventory, host: Host) -> list[str]:
+    """The clusters of which a retired host may have been a director: those on whose networks it is.
+
+    All of them where its addresses are not given.
+    """
+    return [
+        name
+        for name, cluster in inventory.clusters.items()
+        if not host.variables.lvs_addresses
+        or any(host.address_in(network) for network in cluster.networks.values())
+    ]
 
 
 def _observe(parts: list[Part], merged: dict[str, Any], roles: list[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .compared import (
     work,
 )
 from .pretended import link
+from .rule_cases import six
 
 UNREACHABLE = (
     "host lb2: this director is unreachable, and nothing has been changed: mend it, or accept its absence by "
@@ -342,3 +343,32 @@ def test_new_files_mend_what_lvs_network_could_not_tell(path: str) -> None:
     assert APPLY in forced(site, "web1")
     text = "what lvs-network holds is not known: line 3 is broken: deploy this host"
     assert text in found["hosts"]["web1"]["changes"]
+
+
+@pytest.mark.parametrize(
+    ("forwarding", "vip", "routes", "refused"),
+    [
+        ("masquerade", "2001:db8::10", {"eth0": "1"}, "net.ipv6.conf.eth0.accept_ra = 2"),
+        ("masquerade", "2001:db8::10", {"bond0.120": "0"}, "net.ipv6.conf.bond0/120.accept_ra = 2"),
+        ("masquerade", "2001:db8::10", {"eth0": "2"}, None),
+        ("masquerade", "2001:db8::10", None, None),
+        # Nothing of IPv6 passes the director.
+        ("dr", "2001:db8::10", {"eth0": "1"}, None),
+        ("masquerade", "192.0.2.10", {"eth0": "1"}, None),
+    ],
+)
+def test_a_default_route_that_forwarding_would_take_away_is_refused(
+    forwarding: str, vip: str, routes: dict[str, str] | None, refused: str | None
+) -> None:
+    case = Case()
+    six(case)
+    case.service.update(forwarding=forwarding, vips=[vip])
+    site = Site(case.plan())
+    site.seen["lb1"]["ra_routes"] = routes
+
+    if refused is None:
+        assert work(site)["hosts"] == {}
+    else:
+        (problem,) = problems(site)
+        assert problem.startswith("host lb1: its IPv6 default route by ")
+        assert refused in problem

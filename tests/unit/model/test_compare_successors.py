@@ -179,3 +179,46 @@ def test_in_a_teardown_nobody_is_left_that_could_forget_it() -> None:
     site.seen = {host: before.seen[host] for host in site.plan["hosts"]} | {"web3": {}}
 
     assert work(site)["retire"] == ["lb2", "lb1"]
+
+
+@pytest.mark.parametrize(
+    ("own", "concerned"),
+    [
+        (["192.0.2.23"], True),
+        # By whatever network of the cluster: its election may have been there.
+        (["198.51.100.23"], True),
+        ([], True),
+        (["203.0.113.23"], False),
+    ],
+)
+def test_a_retired_host_concerns_the_clusters_on_whose_networks_it_is(
+    own: list[str], concerned: bool
+) -> None:
+    case = retired("web3")
+    case.hostvars["web3"]["lvs_addresses"] = own
+    site = Site(case.plan())
+    del site.seen["web3"]
+    changed(site, "lb1")
+
+    if concerned:
+        assert problems(site) == [FORGOTTEN]
+    else:
+        assert work(site)["directors"] == ["lb1"]
+
+
+def test_a_cluster_that_does_not_change_does_not_ask_for_retired_hosts_of_its_networks() -> None:
+    case = retired("web3")
+    case.hostvars["web3"]["lvs_addresses"] = ["203.0.113.23"]
+    other = case.add_cluster("two", 3)
+    other["networks"] = {
+        "front": {"interface": "eth0", "subnets": ["192.0.2.0/24"]},
+        "sync": {"interface": "eth1", "subnets": ["198.51.100.0/24"]},
+        "far": {"interface": "eth0", "subnets": ["203.0.113.0/24"]},
+    }
+    site = Site(case.plan())
+    del site.seen["web3"]
+
+    changed(site, "lb1")
+    assert work(site)["directors"] == ["lb1"]
+    changed(site, "two-lb1")
+    assert problems(site) == [FORGOTTEN]

@@ -267,3 +267,23 @@ def test_without_nft_only_what_was_loaded_is_known(node: Node) -> None:
     node.file("run/lvs-toolkit/nftables.loaded", "table\n")
     assert lvs_host.nftables(node.host) == {"ours": None, "loaded": "table\n", "ruleset": None}
     assert (node.calls, node.host.problems) == ([], [])
+
+
+_ZERO, _NEXT = "0" * 32, "fe80000000000000000000000000000a"
+# Destination, its prefix, source, its prefix, next hop, metric, references, uses, flags, link.
+_ROUTES = f"""\
+{_ZERO} 00 {_ZERO} 00 {_NEXT} 00000400 00000001 00000000 00450003     eth0
+{_ZERO} 00 {_ZERO} 00 {_NEXT} 00000400 00000001 00000000 00000003 bond0.12
+20010db8000000000000000000000000 40 {_ZERO} 00 {_ZERO} 00000100 00000001 00000000 00440001     eth1
+{_ZERO} 00 {_ZERO} 00 {_ZERO} ffffffff 00000001 00000000 00200200       lo
+"""
+
+
+def test_default_routes_by_advertisements_are_told_with_what_the_link_accepts(node: Node) -> None:
+    node.file("proc/net/ipv6_route", _ROUTES)
+    node.file("proc/sys/net/ipv6/conf/eth0/accept_ra", "1\n")
+    assert lvs_host.ra_routes(node.host) == {"eth0": "1"}
+
+
+def test_without_ipv6_there_are_none(node: Node) -> None:
+    assert (lvs_host.ra_routes(node.host), node.host.problems) == ({}, [])

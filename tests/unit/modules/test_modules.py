@@ -120,7 +120,7 @@ def test_facts_by_ansible_in_check_mode(tmp_path: Path) -> None:
     assert observation["euid"] == os.geteuid()
     assert observation["kernel"] == os.uname().release
     assert observation["arp"][0]["skipped"]
-    for part in ("keepalived", "network", "network_error", "nftables", "managed"):
+    for part in ("keepalived", "network", "network_error", "ra_routes", "nftables", "managed"):
         assert observation[part] is None  # was not asked for
 
 
