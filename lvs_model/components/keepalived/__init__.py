@@ -143,8 +143,9 @@ def director(
 def _kept(cluster: Cluster, host: Host, common: Shared) -> list[str]:
     """Links on which a network manager must leave alone what it has not set.
 
-    keepalived does not put a VIP back: without it it is no owner any more, and elects one anew (versions
-    2.2.7 and 2.3.3, core/keepalived_netlink.c, set_vrrp_backup).
+    keepalived does not put a VIP back: it gives up all of its VIPs, and elects an owner anew after its skew
+    time; without its own address it is in fault (2.2.7 and 2.3.3, core/keepalived_netlink.c, set_vrrp_backup,
+    down_instance).
     """
     mine = [one for one in common.elections if host.name in one.instance.directors]
     links = {link for one in mine for _, link in owned_addresses(cluster, host, one)}
