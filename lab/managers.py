@@ -7,7 +7,8 @@ manager starts: it finds bare interfaces, as it does on a real machine.
 
 No node has a udev. systemd-networkd and NetworkManager wait for udev's word on each link unless /sys is
 read-only, by which they know a container (systemd: CONTAINER_INTERFACE.md; NetworkManager:
-nm_linux_platform_new), so their units see it so.
+nm_linux_platform_new), so it becomes that. For the whole node: in a container systemd 257 gives a unit with
+`ReadOnlyPaths=/sys` a writable one.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PACKAGES = {"ifupdown": "ifupdown", "networkmanager": "network-manager"}
 
 _RELEASE = f"""\
 [Unit]
-Description=Bare interfaces for the network manager: podman's addresses go
+Description=Bare interfaces for the network manager, and no udev: podman's addresses go
 DefaultDependencies=no
 Before=network-pre.target {" ".join(UNITS.values())}
 Wants=network-pre.target
@@ -47,6 +48,7 @@ ConditionPathExists={ADOPTED}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
+ExecStart=/bin/mount -o remount,bind,ro /sys
 ExecStart=/sbin/ip -batch /{DIRECTORY}/release
 
 [Install]
@@ -87,7 +89,7 @@ def _through(node: Node, place: Attachment) -> list[Route]:
 
 def _networkd(node: Node) -> dict[str, File]:
     """Return systemd.network(5) files, one an interface."""
-    found = {f"etc/systemd/system/{UNITS['networkd']}.d/lvs-lab.conf": _READ_ONLY_SYS}
+    found: dict[str, File] = {}
     for place in node.attachments:
         name = place.network.interface
         lines = ["[Match]", f"Name={name}", "", "[Network]", "DHCP=no", "IPv6AcceptRA=no"]
@@ -122,7 +124,6 @@ def _networkmanager(node: Node) -> dict[str, File]:
     main += ["", "[device-lvs-lab]", f"match-device={names}", "managed=1"]
     found = {
         "etc/NetworkManager/conf.d/90-lvs-lab.conf": _text(main),
-        f"etc/systemd/system/{UNITS['networkmanager']}.d/lvs-lab.conf": _READ_ONLY_SYS,
         # It would hold every boot up.
         "etc/systemd/system/NetworkManager-wait-online.service": File(link="/dev/null"),
     }
@@ -149,9 +150,6 @@ def _networkmanager(node: Node) -> dict[str, File]:
 
 def _text(lines: list[str]) -> File:
     return File(("\n".join(lines) + "\n").encode())
-
-
-_READ_ONLY_SYS = File(b"# By this the daemon knows that there is no udev.\n[Service]\nReadOnlyPaths=/sys\n")
 
 
 def script(node: Node) -> str:

@@ -44,6 +44,14 @@ need_pid() {
     [ -n "$pid" ] || { echo "the node is off" >&2; exit 3; }
 }
 
+# Take the loopback of process $pid's network down, of a node that nobody hears any more. The kernel's IPVS keeps a
+# route to a real server that is the director itself, and with it the interface of that address; it forgets such
+# a route only when the loopback goes (ip_vs_dst_event, net/netfilter/ipvs/ip_vs_ctl.c). Without this podman
+# waits for ever for the interface's end ("unregister_netdevice: waiting for eth0").
+let_go() {
+    nsenter --net="/proc/$pid/ns/net" ip link set dev lo down 2>/dev/null || true
+}
+
 # The control group that holds all of process $pid's container, in $cgroup.
 find_cgroup() {
     cgroup=
@@ -140,6 +148,8 @@ start) # NAME IMAGE SLOT
     podman start "lvslab-$1" >/dev/null
     ;;
 remove) # NAME: the node and its disk
+    pid=$(podman inspect --format '{{.State.Pid}}' "lvslab-$1" 2>/dev/null) || pid=
+    if [ "${pid:-0}" -gt 0 ]; then let_go; fi
     podman rm --force --time 0 --ignore "lvslab-$1" >/dev/null
     # What a failed or interrupted removal has left is the next one's work too.
     while mountpoint -q "$base/nodes/$1/root"; do umount "$base/nodes/$1/root" || umount -l "$base/nodes/$1/root"; done
@@ -178,6 +188,7 @@ power-off) # NAME SLOT INTERFACE…: no packet leaves it from the first moment o
     [ -n "$pid" ] || { echo "off already"; exit 0; }
     ends "$@"
     for peer in $peers; do echo "link set dev $peer down"; done | ip -batch -
+    let_go
     kill -9 "$pid"
     rm -f "$run/slots/$slot.pid"
     podman wait "lvslab-$name" >/dev/null
