@@ -12,7 +12,11 @@ import pytest
 from .cases import plan
 
 DROP_IN = "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf"
-MISSING = "not started: nft has no table inet lvs_toolkit; see: systemctl status lvs-nftables.service\n"
+LIST, LOAD = "list table inet lvs_toolkit\n", "-f /etc/lvs-toolkit/nftables.nft\n"
+MISSING = (
+    "not started: the table inet lvs_toolkit of nft cannot be loaded; "
+    "mend that, then: systemctl reload-or-restart lvs-nftables.service\n"
+)
 
 
 def conditions(case: str, host: str) -> list[list[str]]:
@@ -24,9 +28,17 @@ def conditions(case: str, host: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("nft", "code", "said"), [("exit 0", 0, ""), ("echo no table >&2; exit 1", 1, MISSING)]
+    ("nft", "asked", "code", "said"),
+    [
+        ("exit 0", LIST, 0, ""),
+        # Flushed by somebody: its unit, still active, would not load it again.
+        ('[ "$1" = -f ]', LIST + LOAD, 0, ""),
+        ("exit 1", LIST + LOAD, 1, MISSING),
+    ],
 )
-def test_a_director_with_a_table_starts_only_with_it(tmp_path: Path, nft: str, code: int, said: str) -> None:
+def test_a_director_with_a_table_starts_only_with_it(
+    tmp_path: Path, nft: str, asked: str, code: int, said: str
+) -> None:
     for name, script in (("nft", f'echo "$*" >> {tmp_path}/asked; {nft}'), ("sleep", ":")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
@@ -36,7 +48,7 @@ def test_a_director_with_a_table_starts_only_with_it(tmp_path: Path, nft: str, c
     done = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
-    assert (tmp_path / "asked").read_text() == "list table inet lvs_toolkit\n"
+    assert (tmp_path / "asked").read_text() == asked
 
 
 def test_a_director_without_a_table_asks_for_none() -> None:
