@@ -4,9 +4,9 @@ Before a guarded action runs, a timer of systemd's own is armed (systemd-run(1))
 ``guard``, and so outlives this process and the connection it came by. The controller confirms over a *new*
 connection, since one that is open may pass where a new one does not (a stateful filter, connection
 sharing). The timer leaves the host as it was before the run, for its next boot, too: it runs the guard, gives
-back the files that triggered the action, and runs the action again for them; where there was none of these
-files before, it runs the action's ``retract`` instead and removes them. Each guard is a script below
-``/run``, gone after a reboot as its timer is::
+back every file of the run, since they belong together, and runs the actions for them as a rollback does.
+Where there was none of the files of a guarded action before, its ``retract`` runs instead of its guard, and
+it is not run again. Each guard is a script below ``/run``, gone after a reboot as its timer is::
 
     /run/lvs-toolkit/guards/lvs-guard-0         what the timer runs
     /run/lvs-toolkit/guards/lvs-guard-0.fired   it has run; holds the action's name
@@ -40,6 +40,7 @@ class Guards:
 
     def __init__(self, request: Request, redact: command.Redactor, armed: list[str]) -> None:
         guarded = [action for action in request.actions if action.guard]
+        self._actions = request.actions
         # By place among the guarded actions: a later run arms the same action under the same name.
         self._units = {id(action): f"{_NAME}{index}" for index, action in enumerate(guarded)}
         self._seconds = request.guard_s
@@ -100,14 +101,15 @@ class Guards:
         self._run(_stop(unit))
         durable.write_file(script, self._script(action, script).encode(), 0o600, -1, -1)
 
-    def _concerned(self, action: Command) -> list[Change]:
-        return [change for change in self._changes if change.file.path in action.paths]
+    def _is_new(self, action: Command) -> bool:
+        """Whether there was nothing of an action before, and it can be retracted."""
+        mine = [change for change in self._changes if change.file.path in action.paths]
+        fresh = len(mine) == len(action.paths) > 0 and not any(change.before for change in mine)
+        return fresh and bool(action.retract)
 
     def _undoing(self, action: Command) -> tuple[str, ...]:
         """What undoes an action: its retract where nothing of it was there before, else its guard."""
-        mine = self._concerned(action)
-        fresh = len(mine) == len(action.paths) > 0 and not any(change.before for change in mine)
-        if fresh and action.retract:
+        if self._is_new(action):
             return action.retract
         since = self._since[self._units[id(action)]]
         return tuple(word.replace("{since}", since) for word in action.guard)
@@ -115,12 +117,15 @@ class Guards:
     def _script(self, action: Command, place: str) -> str:
         """What the timer runs: tell the journal (a unit's output goes there), leave a mark, undo."""
         told = f"no controller has confirmed {action.name!r} within {self._seconds} s: it is undone"
-        undoing, mine = self._undoing(action), self._concerned(action)
-        steps = [undoing, *(step for change in mine for step in self._giving_back(change))]
-        if any(change.file.path.startswith("/etc/systemd/") for change in mine):
-            steps.append(("systemctl", "daemon-reload"))
-        if mine and undoing != action.retract:
-            steps.append(action.argv)
+        changed = {change.file.path for change in self._changes}
+        concerned = [one for one in self._actions if changed.intersection(one.paths)]
+        # What is new must not outlive its files; the timers of others of the run may fire later.
+        undone = [one for one in self._actions if one is not action and self._is_new(one)]
+        steps = [
+            *(self._undoing(one) for one in (action, *undone)),
+            *(step for change in self._changes for step in self._giving_back(change)),
+            *(one.argv for one in concerned if not self._is_new(one)),
+        ]
         return "\n".join(
             [
                 "#!/bin/sh",

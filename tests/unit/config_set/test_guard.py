@@ -332,7 +332,7 @@ def test_a_timer_leaves_nothing_where_nothing_was(host: Host) -> None:
     before = host.tree()
     host.apply(files=_files("new"), actions=[_filter(host)])
     _fire(host, "lvs-guard-0")
-    assert _own(host)[1:] == ["load new", "disabled beside new", "systemctl daemon-reload"]
+    assert _own(host)[1:] == ["load new", "disabled beside new"]
     assert set(host.tree()) - set(before) - {"/run", "/run/lvs-toolkit"} == {
         "/etc/systemd",
         "/etc/systemd/system",
@@ -347,8 +347,26 @@ def test_a_part_that_was_there_is_given_back_and_a_new_one_removed(host: Host) -
     host.write(_RULES, "old")
     host.apply(files=_files("new"), actions=[_filter(host)])
     _fire(host, "lvs-guard-0")
-    assert _own(host)[1:] == ["load new", "deleted beside new", "systemctl daemon-reload", "load old"]
+    assert _own(host)[1:] == ["load new", "deleted beside new", "load old"]
     assert not host.path(_UNIT).exists()
+
+
+@pytest.mark.usefixtures("timers")
+def test_a_timer_gives_back_every_file_of_the_run_and_what_reads_them_reads_again(host: Host) -> None:
+    """A daemon that asks for the filter must not keep doing so when there is none any more."""
+    old = host.path(_CONF).read_text().strip()
+    before = host.tree()
+    daemon = host.sh("reload", f"echo reload $(cat $0{_CONF}) >>$1", on=[_CONF])
+    other = {**_load(host, on=["/etc/lvs/routes"]), "name": "routes", "argv": ["true"]}
+    other["retract"] = ["sh", "-c", f"echo routes gone >>{host.log}"]
+    files = [*_files("new"), *NEW_FILES, {"path": "/etc/lvs/routes", "content": "new"}]
+    host.apply(files=files, actions=[_filter(host), daemon, other])
+    seen = len(_own(host))
+    _fire(host, "lvs-guard-0")
+    assert _own(host)[seen:] == ["disabled beside new", "routes gone", f"reload {old}"]
+    after = {name: what for name, what in host.tree().items() if not name.startswith("/run")}
+    assert after | before == after
+    assert all(host.path(name).is_dir() for name in after.keys() - before.keys())
 
 
 @pytest.mark.usefixtures("timers")
