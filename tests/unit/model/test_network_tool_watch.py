@@ -251,3 +251,14 @@ def test_what_is_put_back_is_as_old_as_it_was(tmp_path: Path) -> None:
     now=$(cut -d' ' -f1 /proc/uptime); ip rule delete pref 30000; within 10
     {TOOL} undo-routes $now; sleep 1; within 1"""
     assert watching(host(tmp_path, ITEMS), script) == ""
+
+
+def test_behind_a_guard_the_former_configuration_takes_back_all_that_was_new(tmp_path: Path) -> None:
+    """What is older stays, configured or not: directors may still send packets for it."""
+    older, new = "address 192.0.2.30 lo", ["up tunl0", *HELD[3:]]
+    bottle = host(tmp_path, [older])
+    script = f"""
+    {TOOL} apply; sleep 0.1; since=$(cut -d' ' -f1 /proc/uptime); sleep 0.1
+    {configure(*ITEMS[:3], *new)} {TOOL} apply; {TOOL} undo-routes $since
+    {configure(HELD[0])} {TOOL} apply; {TOOL} held; cat /proc/sys/net/ipv4/ip_forward"""
+    assert told(bottle, script).splitlines() == [HELD[0], older, "0"]
