@@ -1,0 +1,1 @@
+"""What the chosen engine cannot do, and what can."""

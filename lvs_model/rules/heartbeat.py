@@ -1,0 +1,1 @@
+"""heartbeat: what it needs to find out who owns the VIPs."""

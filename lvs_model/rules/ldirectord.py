@@ -1,0 +1,1 @@
+"""ldirectord: what its configuration cannot say."""

@@ -1,0 +1,1 @@
+"""pacemaker: what it needs to find out who owns the VIPs."""

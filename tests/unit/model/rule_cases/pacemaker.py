@@ -1,0 +1,7 @@
+"""Cases of the rules about pacemaker."""
+
+from __future__ import annotations
+
+from . import NearMiss, Trigger
+
+TABLE: list[Trigger | NearMiss] = []
