@@ -46,7 +46,7 @@ def refresh() -> Action:
 
 
 def daemon_options(cluster: Cluster, host: Host, inventory: Inventory) -> list[str]:
-    """Options of ipvsadm(8) for a sync daemon; none without connection sync, or without a table to tell of."""
+    """Options of ipvsadm(8) for a sync daemon; none without connection sync, or without any table."""
     sync = cluster.connection_sync
     if sync is None or not cluster.services:
         return []
