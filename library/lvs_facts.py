@@ -76,6 +76,10 @@ options:
       - Waits at most 1.5 seconds for the answer. Needs root.
     type: bool
     default: false
+  ldirectord:
+    description: Whether to read what ldirectord runs and logs. Needs root.
+    type: bool
+    default: false
   network:
     description: Whether to ask lvs-network for the items that it holds in the kernel. Needs root.
     type: bool
@@ -197,6 +201,11 @@ observation:
         - Null unless it was asked for. The process ids C(main), C(vrrp) and C(checker), and as text the VRRP
           state C(json) and the checkers' dump C(data); each is null if that process does not run or answer.
       type: dict
+    ldirectord:
+      description:
+        - Null unless it was asked for. The process id C(pid), null if it does not run; the end of its log as text,
+          null without one; and the names in its folder C(maintenance).
+      type: dict
 problems:
   description: What went wrong unexpectedly, one line each. Also part of RV(observation).
   returned: always
@@ -206,7 +215,7 @@ problems:
 
 from typing import Any
 
-from ansible.module_utils import lvs_arp, lvs_host, lvs_keepalived
+from ansible.module_utils import lvs_arp, lvs_host, lvs_keepalived, lvs_ldirectord
 from ansible.module_utils.basic import AnsibleModule
 
 SCHEMA = 1
@@ -229,6 +238,7 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     observation["keepalived"] = (
         lvs_keepalived.view(host.problems, host.root) if wanted["keepalived"] else None
     )
+    observation["ldirectord"] = lvs_ldirectord.view(host) if wanted["ldirectord"] else None
     observation["problems"] = host.problems
     return observation
 
@@ -247,7 +257,7 @@ def main() -> None:
             **dict.fromkeys(("packages", "units", "modules", "sysctls", "files", "users"), names),
             "marker": {"type": "str"},
             "arp": {"type": "list", "elements": "dict", "default": [], "options": question},
-            **dict.fromkeys(("keepalived", "network", "nftables", "managed"), no),
+            **dict.fromkeys(("keepalived", "ldirectord", "network", "nftables", "managed"), no),
         },
         supports_check_mode=True,
     )

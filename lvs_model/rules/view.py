@@ -18,6 +18,7 @@ from lvs_model.topology import (
     gateways,
     instances,
     server_address,
+    table_everywhere,
 )
 
 
@@ -63,7 +64,7 @@ class Served:
     @cached_property
     def marked(self) -> bool:
         """Whether it is known by a firewall mark: a given one, or since directors are in its pool."""
-        return self.service.mark is not None or self.colocated
+        return self.service.mark is not None or (self.colocated and table_everywhere(self.cluster))
 
     @cached_property
     def colocated(self) -> bool:
