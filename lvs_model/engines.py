@@ -47,7 +47,7 @@ class Engine(Protocol):
         """The VRRP elections; none where something else moves the VIPs."""
 
     def parts(self, host: Host) -> list[Part]:
-        """What a director needs for it."""
+        """What a director needs for it; the last part is of what must run there."""
 
     def places(self, host: Host) -> list[tuple[Address, str]]:
         """The VIPs that a director can own, with the interface on which it then has each."""
@@ -104,6 +104,7 @@ class _Keepalived:
             "table_files": [keepalived.CONFIGURATION],
             "table_on": "every",
             "engine_unit": keepalived.UNIT,
+            "vips": _texts(self.places(host)),
             # Where it takes part in each election, by the label of the instance.
             "elections": {
                 one.instance.label: host.interface_on(self.cluster, one.instance.network)
@@ -144,6 +145,10 @@ class _Keepalived:
             + crash_takeover_s(failover.advert_interval, falling[-1], **options)[1]
             + 1,
         }
+
+
+def _texts(places: list[tuple[Address, str]]) -> list[str]:
+    return [str(vip) for vip, _ in places]
 
 
 class _Manager(Protocol):
@@ -196,6 +201,7 @@ class _Managed:
             "table_files": [ldirectord.CONFIGURATION],
             "table_on": "owner",
             "engine_unit": _manager(self.cluster).UNIT,
+            "vips": _texts(self.places(host)),
             "elections": {},
         }
 

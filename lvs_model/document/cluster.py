@@ -127,8 +127,8 @@ class Cluster(Strict):
     directors: GroupName = Field(description="Inventory group of the directors, in order of preference.")
     engine: Literal["keepalived", "ldirectord"] = Field(
         default="keepalived",
-        description="What fills the IPVS table. keepalived also moves the VIPs (failover.method vrrp); beside "
-        "ldirectord heartbeat or pacemaker does.",
+        description="What fills the IPVS table. keepalived also moves the VIPs (failover.method vrrp); "
+        "beside ldirectord heartbeat or pacemaker does.",
     )
     ldirectord: Ldirectord | None = Field(
         default=None, description="engine ldirectord: its options. Default: each option's own."

@@ -31,8 +31,8 @@ class Ldirectord(Strict):
 
     fork: bool = Field(
         default=True,
-        description="True: each virtual service is checked by a process of its own. False: one process checks "
-        "all real servers one after the other, and a server that hangs delays all other checks.",
+        description="True: each virtual service is checked by a process of its own. False: one process "
+        "checks all real servers one after the other, and a server that hangs delays all other checks.",
     )
     autoreload: bool = Field(
         default=False,

@@ -21,6 +21,8 @@ Groups = dict[str, list[str]]
 Plan = dict[str, Any]
 
 DIRECTORS = ("lb1", "lb2")
+# Whatever moves VIPs: every host is asked for all of them.
+ENGINES = ("keepalived.service", "heartbeat.service", "pacemaker.service", "corosync.service")
 SERVERS = ("web1", "web2", "web3")
 
 _DOCUMENT: dict[str, Any] = {
@@ -271,4 +273,5 @@ _NO_DIRECTOR: Raw = {
     "ipvs": {"proc": None, "table": None, "daemons": None, "conn_tab_bits": None},
     "arp": [],
     "keepalived": None,
+    "ldirectord": None,
 }

@@ -6,7 +6,7 @@ import pytest
 
 from lvs_model.compare import host_work
 
-from .builders import Case, Site
+from .builders import ENGINES, Case, Site
 from .compared import (
     APPLY,
     KEEPALIVED_CONF,
@@ -40,7 +40,7 @@ def test_a_retired_host_is_planned_with_nothing() -> None:
     assert [planned[name] for name in nothing] == [[]] * len(nothing)
     assert (planned["packages"], planned["sysctls"], planned["addresses"]) == ({}, {}, {})
     # And is asked for what it may still have.
-    assert planned["observe"]["units"] == ["keepalived.service"]
+    assert planned["observe"]["units"] == list(ENGINES)
     assert planned["observe"]["network"] and planned["observe"]["managed"]
 
 
