@@ -97,7 +97,8 @@ class Fencing(Strict):
 
     declined: Line | None = Field(
         default=None,
-        description="Why there is no fencing. Two directors that cannot hear each other then both own the VIPs.",
+        description="Why there is no fencing. Two directors that do not hear each other then both own the "
+        "VIPs.",
     )
     devices: list[FencingDevice] = Field(default=[], description="Devices that cut directors off.")
 

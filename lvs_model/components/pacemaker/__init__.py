@@ -1,8 +1,9 @@
 """pacemaker on a director: corosync tells who is there, pacemaker where the VIPs and ldirectord run.
 
 Sources: corosync.conf(5), votequorum(5), corosync-cfgtool(8), pacemakerd(8), cibadmin(8), crm_diff(8). The
-directors' files are corosync's configuration and key, and the resources as a file of ours, which lvs-pacemaker
-compares with the cluster's live configuration: only what differs is changed, so that nothing else moves.
+directors' files are corosync's configuration and key, and the resources as a file of ours, which
+lvs-pacemaker compares with the cluster's live configuration: only what differs is changed, so that nothing
+else moves.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def _actions(paths: tuple[str, ...]) -> list[Action]:
             heals=frozenset({f"enabled {COROSYNC_UNIT}", f"enabled {UNIT}"}),
         ),
         role_switch.refresh(),
-        # What runs goes on: lvs-pacemaker has corosync read its configuration anew once all directors have it.
+        # What runs goes on: lvs-pacemaker has corosync read its configuration anew once all directors have
+        # it.
         Action(
             "Start corosync and pacemaker where they do not run",
             (TOOL, "start"),

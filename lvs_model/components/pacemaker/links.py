@@ -1,7 +1,7 @@
 """corosync's membership: who the nodes are, over which links they hear each other, and with which key.
 
-Sources: corosync.conf(5), totem and nodelist; knet's limits (kronosnet, libknet.h): node ids below 65536, eight
-links, keys of 128 to 4096 bytes.
+Sources: corosync.conf(5), totem and nodelist; knet's limits (kronosnet, libknet.h): node ids below 65536,
+eight links, keys of 128 to 4096 bytes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def common_family(cluster: Cluster, directors: list[Host], network: str) -> Fami
 def links(cluster: Cluster, inventory: Inventory) -> list[Link]:
     """The links in order of preference; networks on which somebody lacks an address are left out."""
     directors = inventory.directors(cluster)
-    found = []
+    found: list[Link] = []
     for name in link_networks(cluster, directors):
         family = common_family(cluster, directors, name)
         addresses = {
@@ -95,8 +95,8 @@ def key_text(cluster: Cluster, secret: str) -> str:
     """The content of /etc/corosync/authkey: 256 characters made of the document's secret.
 
     HKDF's expansion (RFC 5869, 2.3), with the cluster's name in it, so that clusters that share a secret do
-    not share a key. Text, as all files of a plan are: knet takes any bytes, of which AES-256 uses the first 32
-    as its key (libknet, crypto_openssl.c), 192 bits' worth in base64, and HMAC-SHA256 all of them.
+    not share a key. Text, as all files of a plan are: knet takes any bytes, of which AES-256 uses the first
+    32 as its key (libknet, crypto_nss.c), 192 bits' worth in base64, and HMAC-SHA256 all of them.
     """
     info = f"lvs-toolkit corosync {cluster.name}".encode()
     pseudorandom = hmac.new(b"lvs-toolkit", secret.encode(), hashlib.sha256).digest()

@@ -4,9 +4,9 @@ Sources: Pacemaker Explained of 2.1 and 3.0 (resources, constraints, rules, clus
 metadata: ocf_heartbeat_IPaddr2(7), ocf_heartbeat_ldirectord(7), ocf_pacemaker_ping(7).
 
 One group: the role switch, ldirectord, the VIPs. ldirectord stands before the VIPs: an orderly stop takes the
-addresses away first, while the table still forwards, so that clients meet silence and not a reset; and a VIP that
-is added comes at the end of the group, where its start does not restart anything (members of a group are restarted
-with those before them).
+addresses away first, while the table still forwards, so that clients meet silence and not a reset; and a VIP
+that is added comes at the end of the group, where its start does not restart anything (members of a group are
+restarted with those before them).
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _LDIRECTORD = "lvs-ldirectord"
 _TIMEOUT = 40
 # Seconds after which a failure is forgotten, and its director counts again.
 _FORGET = 120
-# Seconds that the owner's peer waits before it fences, so that of two that cannot hear each other the owner stays.
+# Seconds that the owner's peer waits before it fences, so that of two that cannot hear each other the owner
+# stays.
 _OWNER_FIRST = 15
 
 

@@ -1,10 +1,10 @@
 """How long corosync and pacemaker take to move the VIPs, in theory.
 
-A crash: nobody passes the token on. After ``token`` seconds without it a director asks who is there, and those
-that have not answered after ``consensus`` are out (corosync.conf(5)). ``token`` is measured from the token's last
-arrival, which is at most a rotation (milliseconds) before the crash, so that detection varies little. Then the
-lost director is fenced, where fencing is, the survivor becomes the coordinator if it was not, and the resources
-start one behind the other.
+A crash: nobody passes the token on. After ``token`` seconds without it a director asks who is there, and
+those that have not answered after ``consensus`` are out (corosync.conf(5)). ``token`` is measured from the
+token's last arrival, which is at most a rotation (milliseconds) before the crash, so that detection varies
+little. Then the lost director is fenced, where fencing is, the survivor becomes the coordinator if it was
+not, and the resources start one behind the other.
 
 Loss of a process is found by its monitor: one interval at worst, and its start.
 """
