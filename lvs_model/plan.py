@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from lvs_model.check_times import first_result_s
 from lvs_model.components import ipvs
 from lvs_model.components.firewall import director_chains, merge_chains, real_server_chains
 from lvs_model.components.network import items_of, network
@@ -137,7 +138,7 @@ def cluster_plan(cluster: Cluster, directors: list[str], common: Engine) -> dict
         "instances": instances,
         "vips": [str(vip) for vip in all_vips(cluster)],
         "anchors": [one["anchor"] for one in instances if one["anchor"] is not None],
-        "services": [service_plan(one) for one in common.services],
+        "services": [service_plan(cluster, one) for one in common.services],
         "failback": cluster.failover.failback,
         # Whether all of it shall go (playbooks/teardown.yml).
         "teardown": False,
@@ -150,7 +151,7 @@ def cluster_plan(cluster: Cluster, directors: list[str], common: Engine) -> dict
         # Seconds until every check under a new configuration has had its say.
         "gate_s": max(
             (
-                check.first_result_s
+                first_result_s(cluster, check)
                 for one in common.services
                 for member in one.members
                 for check in member.checks

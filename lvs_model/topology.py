@@ -131,7 +131,7 @@ def failover_segments(inventory: Inventory) -> dict[str, tuple[Scope, int | None
         )
         for cluster in inventory.clusters.values()
         for instance in instances(cluster, inventory)
-        if instance.network in cluster.networks
+        if instance.network in cluster.networks and cluster.failover.method == "vrrp"
     }
 
 

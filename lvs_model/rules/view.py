@@ -164,7 +164,7 @@ class View:
         for cluster in self.clusters:
             for instance in self.instances(cluster):
                 network = cluster.networks.get(instance.network)
-                if network is not None:
+                if network is not None and cluster.failover.method == "vrrp":
                     yield cluster, instance, network, election_family(cluster, instance, self.inventory)
 
     def hosts(self, cluster: Cluster) -> dict[str, Host]:

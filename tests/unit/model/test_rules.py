@@ -27,7 +27,6 @@ from .rule_cases import (
     firewall,
     forwarding,
     heartbeat,
-    ldirectord,
     names,
     nat,
     pacemaker,
@@ -39,7 +38,7 @@ from .rule_cases import (
 
 _MODULES = (
     *(names, addresses, election, sync, pools, forwarding, nat, tunnels, firewall, checks, unused),
-    *(engines, ldirectord, heartbeat, pacemaker),
+    *(engines, heartbeat, pacemaker),
 )
 ROWS = [row for module in _MODULES for row in module.TABLE]
 PAGES = ROOT / "docs" / "rules"
