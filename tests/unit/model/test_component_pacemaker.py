@@ -20,6 +20,9 @@ from .rule_cases import six, third
 from .rule_cases.pacemaker import BOARD, KEY, pacemaker
 
 
+BOARDS: dict[str, Any] = {"devices": [BOARD]}
+
+
 def compiled(*changes: Change) -> tuple[Cluster, Inventory]:
     case = Case()
     pacemaker()(case)
@@ -171,7 +174,7 @@ def test_the_group_is_role_table_and_addresses() -> None:
 
 
 def test_every_id_is_ours_and_there_once() -> None:
-    found = resources(part(third, pacemaker(fencing={"devices": [BOARD]}, ping={"targets": ["192.0.2.254"]})))
+    found = resources(part(third, pacemaker(fencing=BOARDS, ping={"targets": ["192.0.2.254"]})))
 
     ids = [one.get("id", "") for one in found.iter() if one.get("id")]
 
@@ -273,7 +276,7 @@ def test_a_device_does_not_run_on_whom_it_cuts_off() -> None:
 
 
 def test_a_device_of_all_directors_may_run_anywhere() -> None:
-    found = resources(part(pacemaker(fencing={"devices": [BOARD]})))
+    found = resources(part(pacemaker(fencing=BOARDS)))
 
     assert option(found, "lvs-fence-board", "pcmk_host_list") == "lb1 lb2"
     assert found.find(".//rsc_location[@rsc='lvs-fence-board']") is None
@@ -306,9 +309,7 @@ def test_a_shorter_token_saves_itself_and_its_consensus() -> None:
 
 
 def test_fencing_comes_on_top() -> None:
-    plain, fenced = (
-        takeover_s(compiled(pacemaker(**one))[0]) for one in ({}, {"fencing": {"devices": [BOARD]}})
-    )
+    plain, fenced = (takeover_s(compiled(change)[0]) for change in (pacemaker(), pacemaker(fencing=BOARDS)))
 
     assert fenced[1] - plain[1] == pytest.approx(60), "stonith-timeout"
 
