@@ -19,7 +19,6 @@ from .pacemaker_tool import part, resources
 from .rule_cases import six, third
 from .rule_cases.pacemaker import BOARD, KEY, pacemaker
 
-
 BOARDS: dict[str, Any] = {"devices": [BOARD]}
 
 
