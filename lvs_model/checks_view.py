@@ -24,7 +24,7 @@ def _of_ldirectord(planned: dict[str, Any], seen: Observation) -> View | None:
     ldirectord takes a real server into the table after its first good check only.
     """
     told = seen.raw.get("ldirectord") or {}
-    if told.get("pid") is None or seen.raw["ipvs"].get("table") is None:
+    if told.get("pid") is None or seen.raw["ipvs"].get("table") is None or without_table(planned, seen):
         return None
     events, shared = last_events(told.get("log") or ""), ambiguous(planned["ipvs"])
     view: View = {}

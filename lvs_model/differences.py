@@ -9,6 +9,7 @@ from typing import Any
 from lvs_model import ipvs_table
 from lvs_model.checks_view import View, checks_view, down_servers, without_table
 from lvs_model.components.nftables import RULES, comparable
+from lvs_model.components.pacemaker import DRIFT
 from lvs_model.observation import Observation
 
 
@@ -41,6 +42,7 @@ def host_differences(planned: dict[str, Any], seen: Observation) -> list[Differe
         *_kernel(planned, seen),
         *_units(planned, seen),
         *_ldirectord(planned, seen),
+        *_resources(planned, seen),
         *_items(planned, seen),
         *_nftables(planned, seen),
         *_stale(planned, seen),
@@ -140,6 +142,17 @@ def _ldirectord(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     return [] if runs else [Difference("ldirectord missing", "ldirectord does not run beside the VIPs")]
 
 
+def _resources(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """What pacemaker's resources have not as planned; until all directors have its files, they stay so."""
+    view = seen.pacemaker
+    if not planned["observe"]["pacemaker"] or not seen.runs(planned["engine_unit"]):
+        return []
+    if view is None:
+        return [Difference("pending", "lvs-pacemaker has not told what the cluster has")]
+    found = [] if view.waits_for else view.differs
+    return [Difference(DRIFT, f"resources: {line}") for line in found]
+
+
 def _items(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     """What lvs-network holds, and what it should; modules and sysctls that miss are told above."""
     missing = [
@@ -227,7 +240,10 @@ def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     unreadable = seen.raw["ipvs"].get("table") is None
     if without_table(planned, seen):
         extra = [] if unreadable else ipvs_table.diff({}, seen.table)
-        return [Difference("table", f"{one.text}, on a standby", fix=one.fix) for one in extra]
+        return [
+            Difference("table", f"{one.key} is in the table of a director without VIPs", fix=one.fix)
+            for one in extra
+        ]
     view = checks_view(planned, seen)
     if view is None and not unreadable:
         engine = "keepalived" if planned["table_on"] == "every" else "ldirectord"

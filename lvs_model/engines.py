@@ -40,7 +40,9 @@ KINDS: tuple[Kind, ...] = (
 class Engine(Protocol):
     """A cluster's engine; what it says of times is in seconds."""
 
-    services: list[Serving]
+    @property
+    def services(self) -> list[Serving]:
+        """The cluster's services."""
 
     @property
     def elections(self) -> list[keepalived.Election]:
@@ -147,8 +149,9 @@ class _Keepalived:
         }
 
 
-def _texts(places: list[tuple[Address, str]]) -> list[str]:
-    return [str(vip) for vip, _ in places]
+def _texts(places: list[tuple[Address, str]]) -> dict[str, str]:
+    """By VIP the interface on which a director has it when it owns it."""
+    return {str(vip): interface for vip, interface in places}
 
 
 class _Manager(Protocol):

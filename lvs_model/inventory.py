@@ -171,7 +171,10 @@ def _with_common_fallback(cluster: Cluster) -> Cluster:
     if common is None or cluster.engine != "ldirectord":
         return cluster
     services = [
-        one.model_copy(update={"fallback": common})
+        # A mark has no port of its own, and its fallback none either.
+        one.model_copy(
+            update={"fallback": common if one.mark is None else common.model_copy(update={"port": None})}
+        )
         if one.fallback is None and any(vip.version == common.address.version for vip in one.vips)
         else one
         for one in cluster.services

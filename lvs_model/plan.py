@@ -80,13 +80,13 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, c
         if host.name in served:
             parts.append(real_server(cluster, host, served[host.name][1], director=True))
             chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
-        own = common.parts(host)
-        parts += [nftables(chains), *own]
+        engine = common.parts(host)
+        parts += [nftables(chains), *engine]
         roles = ["director", *(["real_server"] if host.name in served else [])]
         found = _host(cluster, host, roles, parts) | common.told(host)
         # What an engine that comes after another one does only when that has ended (engine_change.py).
-        found["engine_actions"] = [one.name for one in own[-1].actions]
-        found["engine_health"] = [one.name for one in own[-1].health]
+        found["engine_actions"] = [one.name for one in engine[-1].actions]
+        found["engine_health"] = [one.name for one in engine[-1].health]
         found["packets"] = expected_packets(cluster, host, inventory, common.services, common.elections)
         found["observe"] |= _engine_questions(cluster, host, common)
         if common.services:
@@ -177,6 +177,7 @@ def _engine_questions(cluster: Cluster, host: Host, common: Engine) -> dict[str,
         "arp": questions,
         "keepalived": cluster.engine == "keepalived",
         "ldirectord": own,
+        "pacemaker": cluster.failover.method == "pacemaker",
     }
 
 
@@ -239,6 +240,7 @@ def _observe(parts: list[Part], merged: dict[str, Any], roles: list[str]) -> dic
         "files": [file["path"] for file in merged["files"]],
         "keepalived": False,
         "ldirectord": False,
+        "pacemaker": False,
         "users": [user for part in parts for user in part.users],
         "marker": MANAGED,
         "arp": [],

@@ -37,6 +37,7 @@ def judge(
             for status, text in (
                 *_owners(cluster, directors),
                 *_standing_by(cluster, directors),
+                *_held_together(cluster, directors),
                 *_converged(plan, name, seen),
                 *_arp(plan, cluster, directors, seen),
                 *_requests(plan, name, directors, probes),
@@ -84,6 +85,14 @@ def _standing_by(cluster: dict[str, Any], directors: dict[str, Observation]) -> 
         elif wanted:
             plural = "s" if len(wanted) > 1 else ""
             yield "proven", f"{host} runs the {', '.join(sorted(wanted))} sync daemon{plural}"
+
+
+def _held_together(cluster: dict[str, Any], directors: dict[str, Observation]) -> Iterator[tuple[str, str]]:
+    """What pacemaker says of the cluster on each director."""
+    for host, director in directors.items():
+        if director.pacemaker is not None:
+            for fault in director.pacemaker.faults(list(cluster["directors"])):
+                yield "failed", f"{host}: {fault}"
 
 
 def _role(instance: dict[str, Any], director: Observation) -> str:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible.module_utils.lvs_host import Host
-
 PID = "/run/ldirectord.ldirectord.cf.pid"
 LOG = "/var/log/ldirectord.log"
 # Bytes of the log: a line for each change of a real server, some 100 bytes long.
@@ -20,30 +18,31 @@ TAIL = 256 * 1024
 MAINTENANCE = "/var/lib/lvs-toolkit/maintenance"
 
 
-def view(host: Host) -> dict[str, Any]:
-    """Its process id, the last lines of its log and the names in its maintenance folder; None what is not."""
-    pid = (host.word(PID) or "").strip()
-    running = pid.isdigit() and "ldirectord" in (host.read(f"/proc/{pid}/cmdline") or "")
-    return {"pid": int(pid) if running else None, "log": _tail(host), "maintenance": _names(host)}
+def view(problems: list[str], root: str = "/") -> dict[str, Any]:
+    """Its process id, the last lines of its log and the names in its maintenance folder; None what is not.
 
+    ``problems`` gets a line for what could not be read.
+    """
 
-def _tail(host: Host) -> str | None:
+    def end_of(path: str, limit: int) -> str | None:
+        try:
+            with open(os.path.join(root, path.lstrip("/")), "rb") as file:
+                # Files of /proc have no size.
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - limit))
+                text = file.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror}")
+            return None
+        # The first line may be cut off.
+        return text if size <= limit else text.partition("\n")[2]
+
+    pid = (end_of(PID, TAIL) or "").strip()
+    running = pid.isdigit() and "ldirectord" in (end_of(f"/proc/{pid}/cmdline", TAIL) or "")
     try:
-        with open(host.path(LOG), "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL))
-            text = file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        host.problems.append(f"{LOG}: {error.strerror}")
-        return None
-    # The first line may be cut off.
-    return text if size <= TAIL else text.partition("\n")[2]
-
-
-def _names(host: Host) -> list[str]:
-    try:
-        return sorted(os.listdir(host.path(MAINTENANCE)))
+        drained = sorted(os.listdir(os.path.join(root, MAINTENANCE.lstrip("/"))))
     except OSError:
-        return []
+        drained = []
+    return {"pid": int(pid) if running else None, "log": end_of(LOG, TAIL), "maintenance": drained}

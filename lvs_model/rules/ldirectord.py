@@ -1,1 +1,0 @@
-"""ldirectord: what its configuration cannot say."""
