@@ -146,8 +146,8 @@ class Pacemaker(Strict):
     )
     wait_for_all: bool = Field(
         default=True,
-        description="True: after a start from cold nothing is served until all directors have been seen, or "
-        "`lvs-pacemaker alone` says that the others are off. False: the first of two serves alone.",
+        description="Of two directors. True: after a start from cold none serves until it has seen the other "
+        "one, or `lvs-pacemaker alone` says that that one is off. False: the first one serves alone.",
     )
     fencing: Fencing | None = Field(
         default=None, description="Devices that cut a lost director off, or why there are none: required."

@@ -223,7 +223,7 @@ def pacemaker_alone_without_fencing(cluster: Cluster, view: View) -> Iterator[Pr
     """
     options = options_of(cluster)
     declined = options.fencing is not None and options.fencing.declined is not None
-    if _asked(cluster) and declined and not options.wait_for_all and len(view.directors(cluster)) > 1:
+    if _asked(cluster) and declined and not options.wait_for_all and len(view.directors(cluster)) == 2:
         yield Problem(
             f"{_path(cluster)}.wait_for_all",
             "false without fencing: directors that start without hearing each other all own the VIPs",

@@ -159,7 +159,8 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory) -> dict[str, An
         "token_ms": round(options.token * 1000),
         "consensus_ms": round(consensus_s(cluster) * 1000),
         "two_node": int(len(names) == 2),
-        "wait_for_all": int(options.wait_for_all and len(names) > 1),
+        # Of three it is their majority that serves.
+        "wait_for_all": int(options.wait_for_all and len(names) == 2),
         "cib": configuration(cluster, inventory),
         "resources": RESOURCES,
         "configuration": CONFIGURATION,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..builders import Case
-from ..changes import Change
-from . import EDGE, NearMiss, Trigger, near, trigger
+from ..changes import Change, both
+from . import EDGE, NearMiss, Trigger, near, third, trigger
 
 PATH = f"{EDGE}.failover.pacemaker"
 KEY = "n3Hq8YzT0bRk5LxW7cVj2MdPf9GsA4uE"
@@ -118,5 +118,6 @@ TABLE: list[Trigger | NearMiss] = [
         f"{PATH}.wait_for_all: false without fencing: directors that start without hearing each other all "
         "own the VIPs: leave it out, or give fencing devices",
     ),
+    near("pacemaker-alone-without-fencing", both(pacemaker(wait_for_all=False), third)),
     near("pacemaker-alone-without-fencing", pacemaker(wait_for_all=False, fencing={"devices": [BOARD]})),
 ]
