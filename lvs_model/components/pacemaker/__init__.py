@@ -12,7 +12,7 @@ from typing import Any
 
 from lvs_model.components import network, nftables, role_switch
 from lvs_model.components.pacemaker.links import key_text, links, node_ids
-from lvs_model.components.pacemaker.resources import configuration
+from lvs_model.components.pacemaker.resources import as_text, configuration
 from lvs_model.components.pacemaker.timing import (
     consensus_s,
     options_of,
@@ -43,7 +43,7 @@ _COMPONENT = "pacemaker"
 UNIT = "pacemaker.service"
 COROSYNC_UNIT = "corosync.service"
 CONFIGURATION = "/etc/corosync/corosync.conf"
-RESOURCES = "/etc/lvs-toolkit/pacemaker.xml"
+RESOURCES = "/etc/lvs-toolkit/pacemaker.cib"
 TOOL = "/usr/local/lib/lvs-toolkit/lvs-pacemaker"
 DRIFT = "pacemaker"
 """The kind of drift that `lvs-pacemaker apply` heals: what `lvs-pacemaker held` says differs."""
@@ -52,6 +52,8 @@ _AGENT = "/usr/lib/ocf/resource.d/lvs-toolkit/lvs-role"
 _DROP_INS = tuple(f"/etc/systemd/system/{unit}.d/lvs-toolkit.conf" for unit in (COROSYNC_UNIT, UNIT))
 # The key lies with the staged files; -t reads the one that the configuration names.
 _ACCEPTS = f'sed "s,keyfile: ,&$1," "$1{CONFIGURATION}" | corosync -t -c /dev/stdin'
+# Our first line is no XML.
+_VERIFIES = f'sed "/^#/d" "$1{RESOURCES}" | crm_verify --xml-pipe --verbose'
 
 
 def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[Serving]) -> Part:
@@ -82,7 +84,7 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         ),
         Validation(
             "pacemaker accepts the resources",
-            ("crm_verify", "--xml-file", "{stage}" + RESOURCES, "--verbose"),
+            ("sh", "-c", _VERIFIES, "sh", "{stage}"),
             (RESOURCES,),
         ),
     ]
@@ -148,7 +150,11 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory) -> dict[str, An
         "names": sorted(names),
         "node_id": ids[host.name],
         "nodes": [
-            {"name": name, "id": ids[name], "addresses": [link.addresses[name] for link in found]}
+            {
+                "name": name,
+                "id": ids[name],
+                "addresses": [{"link": link.number, "address": link.addresses[name]} for link in found],
+            }
             for name in names
         ],
         "links": [
@@ -156,12 +162,13 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory) -> dict[str, An
             {"number": link.number, "port": link.port, "priority": len(found) - link.number}
             for link in found
         ],
+        "votes": len(names),
         "token_ms": round(options.token * 1000),
         "consensus_ms": round(consensus_s(cluster) * 1000),
         "two_node": int(len(names) == 2),
         # Of three it is their majority that serves.
         "wait_for_all": int(options.wait_for_all and len(names) == 2),
-        "cib": configuration(cluster, inventory),
+        "cib": as_text(configuration(cluster, inventory)),
         "resources": RESOURCES,
         "configuration": CONFIGURATION,
         "key_file": _KEY,

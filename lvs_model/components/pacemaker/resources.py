@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from xml.sax.saxutils import quoteattr
 
 from lvs_model.components import ldirectord
 from lvs_model.components.pacemaker.timing import options_of
@@ -46,6 +47,16 @@ class Element:
     tag: str
     attributes: dict[str, str] = field(default_factory=dict)
     children: tuple[Element, ...] = ()
+
+
+def as_text(element: Element, indent: str = "") -> str:
+    """The element in XML, a line for each, without a line end."""
+    words = [element.tag, *(f"{name}={quoteattr(value)}" for name, value in element.attributes.items())]
+    start = f"{indent}<{' '.join(words)}"
+    if not element.children:
+        return f"{start}/>"
+    children = (as_text(child, f"{indent}  ") for child in element.children)
+    return "\n".join([f"{start}>", *children, f"{indent}</{element.tag}>"])
 
 
 def configuration(cluster: Cluster, inventory: Inventory) -> Element:

@@ -74,8 +74,8 @@ def part(*changes: Change, host: str = "lb1") -> Part:
 
 def resources(found: Part) -> ET.Element:
     """The configuration of the resources, parsed."""
-    text = next(file.content for file in found.files if file.path.endswith("pacemaker.xml"))
-    return ET.fromstring(text)  # noqa: S314 - our own
+    text = next(file.content for file in found.files if file.path.endswith("pacemaker.cib"))
+    return ET.fromstring(text.partition("\n")[2])  # noqa: S314 - our own
 
 
 def directors(folder: Path, *changes: Change) -> Bottle:

@@ -270,7 +270,7 @@ def test_a_device_does_not_run_on_whom_it_cuts_off() -> None:
     assert location is not None
     assert (location.get("node"), location.get("score")) == ("lb1", "-INFINITY")
     assert "fence-agents" in planned.packages
-    (file,) = (file for file in planned.files if file.path.endswith("pacemaker.xml"))
+    (file,) = (file for file in planned.files if file.path.endswith("pacemaker.cib"))
     assert (file.mode, file.secret) == ("0600", True)
 
 
