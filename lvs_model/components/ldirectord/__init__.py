@@ -7,17 +7,18 @@ cluster manager starts and stops it where the VIPs are; its own unit never runs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
 from lvs_model.components.ldirectord.checks import script_words
 from lvs_model.components.ldirectord.globals import global_lines
 from lvs_model.components.ldirectord.services import virtuals
+from lvs_model.components.ldirectord.words import address
 from lvs_model.document import Cluster, ScriptCheck
 from lvs_model.document.ldirectord import Ldirectord
 from lvs_model.inventory import Host, Inventory
-from lvs_model.parts import Action, File, Part, Validation
+from lvs_model.parts import Action, Part, Validation
 from lvs_model.render import render
-from lvs_model.serving import Entry, Serving
+from lvs_model.serving import Serving
 
 __all__ = ["CONFIGURATION", "MAINTENANCE", "UNIT", "director", "options"]
 
@@ -30,20 +31,19 @@ _CHECK = "/usr/local/lib/lvs-toolkit/ldirectord-check"
 _USER = "keepalived_script"
 _NAME = CONFIGURATION.rsplit("/", 1)[1]
 
-# ldirectord FILE status: 0 it runs, 1 it has died and left its pid, 3 it does not run; 2 a file that it does
-# not understand. It names its process after the file, so the staged one is asked for like the live one.
-_ACCEPTS = 'ldirectord "$1" status; code=$?; case $code in 0|1|3) exit 0;; esac; exit $code'
+# ldirectord FILE status: 0 it runs, 3 it does not, 1 it has died and left its pid, but also where there is no
+# such file; 2 a file that it does not understand. It names its process after the file, so that the staged one
+# is asked for like the live one.
+_ACCEPTS = """\
+said=$(ldirectord "$1" status 2>&1)
+code=$?
+echo "$said"
+case "$code $said" in
+0\\ * | 3\\ * | 1\\ *"ldirectord is stopped for"*) exit 0 ;;
+esac
+exit "$code"
+"""
 _RELOAD = f"if ldirectord {_NAME} status; then ldirectord {_NAME} reload; fi"
-
-
-@dataclass(frozen=True)
-class _Script:
-    """A program of the operator's own behind the four words that ldirectord gives it."""
-
-    service: str
-    user: str
-    command: str
-    port: int
 
 
 def options(cluster: Cluster) -> Ldirectord:
@@ -61,17 +61,19 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         "global_lines": list(global_lines(cluster, wanted, MAINTENANCE)),
         "virtuals": virtuals(services, _CHECK, fork=wanted.fork),
         "maintenance": MAINTENANCE,
+        "scripts": list(_scripts(services)),
     }
-    scripts = [*_scripts(services)]
+    users = {check.user for one in services if isinstance(check := one.service.checks[0], ScriptCheck)}
     part = Part(
         component=_COMPONENT,
         packages=[_COMPONENT, *_modules(services)],
         files=[
             render(_COMPONENT, _TEMPORARY, context),
             render(_COMPONENT, CONFIGURATION, context),
-            *(_wrapper(one) for one in scripts),
+            *([render(_COMPONENT, _CHECK, context, mode="0755")] if users else []),
         ],
-        users=sorted({one.user for one in scripts} & {_USER}),
+        # Others are the operator's own.
+        users=sorted(users & {_USER}),
         idle_units=[UNIT],
     )
     part.validate = [
@@ -117,21 +119,17 @@ def _modules(services: list[Serving]) -> Iterator[str]:
         yield "libnet-inet6glue-perl"
 
 
-def _scripts(services: list[Serving]) -> Iterator[_Script]:
+def _scripts(services: list[Serving]) -> Iterator[dict[str, Any]]:
+    """The programs of script checks behind the first two words that ldirectord gives its own."""
     for one in services:
         check = one.service.checks[0]
-        if isinstance(check, ScriptCheck):
-            entry: Entry = next(one.entries())
-            port = next((one.check_port(entry, member) for member in one.members_of(entry)), 0)
-            yield _Script(one.service.name, check.user, check.command, port)
-
-
-def _wrapper(one: _Script) -> File:
-    context = {
-        "service": one.service,
-        "user": one.user,
-        "words": script_words(one.command),
-        "port": one.port,
-    }
-    rendered = render(_COMPONENT, _CHECK, context, mode="0755")
-    return File(f"{_CHECK}-{one.service}", rendered.content, rendered.mode)
+        if not isinstance(check, ScriptCheck):
+            continue
+        for entry in one.entries():
+            yield {
+                "service": one.service.name,
+                "virtual": f"{entry.mark} 0" if entry.vip is None else f"{address(entry.vip)} {entry.port}",
+                "user": check.user,
+                "words": script_words(check.command),
+                "port": next((one.check_port(entry, member) for member in one.members_of(entry)), 0),
+            }

@@ -11,12 +11,11 @@ from typing import Any
 
 from lvs_model.components.ldirectord.checks import check_lines
 from lvs_model.components.ldirectord.words import address, place, timing_lines, yes
-from lvs_model.document import ScriptCheck
 from lvs_model.serving import Entry, Member, Serving
 
 
 def virtuals(services: list[Serving], program: str, *, fork: bool) -> list[dict[str, Any]]:
-    """One block for every entry of the IPVS table; ``program`` begins the paths of script checks' wrappers.
+    """One block for every entry of the IPVS table; ``program`` runs the programs of script checks.
 
     ldirectord takes real servers of several virtual services for one where their checks are alike: each
     result then counts for all of them, and one failure as many times as there are such services, in spite of
@@ -42,7 +41,6 @@ def _block(one: Serving, entry: Entry, program: str, *, shared: bool, fork: bool
     check = service.checks[0]
     members = one.members_of(entry)
     port = next((one.check_port(entry, member) for member in members), 0)
-    wrapper = f"{program}-{service.name}" if isinstance(check, ScriptCheck) else program
     return {
         "service": service.name,
         "head": f"virtual{'6' if entry.family == 6 else ''} = {_place(entry)}",
@@ -57,7 +55,7 @@ def _block(one: Serving, entry: Entry, program: str, *, shared: bool, fork: bool
             # Always said: the man page says yes is the default, the program takes no.
             f"quiescent = {yes(service.on_failure == 'inhibit')}",
             *timing_lines(check, interval=fork),
-            *check_lines(check, port, wrapper, entry.key if shared else None),
+            *check_lines(check, port, program, entry.key if shared else None),
         ],
     }
 

@@ -18,7 +18,7 @@ from lvs_model.document.checks import HttpCheck
 from .builders import Case
 from .rule_cases.engines import UNDER
 
-CHECK = "/usr/local/lib/lvs-toolkit/ldirectord-check-www"
+CHECK = "/usr/local/lib/lvs-toolkit/ldirectord-check"
 
 
 def part(case: Case, host: str = "lb1") -> dict[str, str]:
@@ -191,8 +191,10 @@ def test_a_checks_program_gets_the_address_without_brackets(tmp_path: Any) -> No
     def said(*words: str) -> str:
         return subprocess.run(["sh", str(script), *words], capture_output=True, text=True, check=True).stdout
 
-    assert said("7", "0", "[2001:db8::21]", "0") == "--host=2001:db8::21 80 a~b\n"
+    assert said("192.0.2.10", "80", "[2001:db8::21]", "0") == "--host=2001:db8::21 80 a~b\n"
     assert said("192.0.2.10", "80", "192.0.2.21", "8080") == "--host=192.0.2.21 8080 a~b\n"
+    with pytest.raises(subprocess.CalledProcessError):
+        said("192.0.2.99", "80", "192.0.2.21", "8080")
 
 
 @pytest.mark.parametrize(
