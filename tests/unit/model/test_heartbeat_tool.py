@@ -252,11 +252,14 @@ def test_an_ipv6_vip_gets_its_colons_back(tmp_path: Path) -> None:
     case.service["vips"] = ["2001:db8::10"]
     case.hostvars["lb1"]["lvs_addresses"][-1] = "2001:db8::99"
     bottle = Bottle(tmp_path, case.plan()["hosts"]["lb1"]["files"])
-    bottle.write(
-        "/etc/ha.d/resource.d/IPaddr2",
-        '#!/bin/sh\necho "$* nodad=$OCF_RESKEY_nodad lft=$OCF_RESKEY_preferred_lft"\n',
-        0o755,
+    # The package's functions, as far as this is concerned.
+    told_by = "ip cidr_netmask nic nodad preferred_lft"
+    functions = (
+        "LEGAL_ACTIONS='(start|stop)'\n"
+        f"ra_execocf() {{ for one in {told_by}; do\n"
+        'eval "echo $one=\\$OCF_RESKEY_$one"; done; echo "$1 $OCF_TYPE"; }\n'
     )
+    bottle.write("/etc/ha.d/resource.d/hto-mapfuncs", functions)
 
     # As ResourceManager takes an argument apart: at '::'.
     told = bottle.told(
@@ -266,4 +269,7 @@ def test_an_ipv6_vip_gets_its_colons_back(tmp_path: Path) -> None:
         /etc/ha.d/resource.d/lvs-vip6 $arguments start"""
     )
 
-    assert told == "2001:db8::10/128/eth0 start nodad=true lft=0\n"
+    assert told.splitlines() == [
+        *("ip=2001:db8::10", "cidr_netmask=128", "nic=eth0", "nodad=true", "preferred_lft=0"),
+        "start IPaddr2",
+    ]
