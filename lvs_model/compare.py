@@ -93,10 +93,12 @@ def compare(
             (host for host in hosts if host in retired), key=lambda host: _owns(plan, seen[host])
         ),
         "directors": order,
-        # Those that have begun to change their engine leave the old one, standbys first, and then begin with
-        # the new one, the owner first: it must not find the old one's owner beside itself.
+        # Those that change their engine leave the old one, standbys first, and then begin with the new one:
+        # the owner first, which must not find another one beside itself, unless the new one waits for all.
         "leave": [host for host in waiting if hosts[host]["leave"] and not _owns(plan, seen[host])],
-        "begin": sorted(waiting, key=lambda host: not _owns(plan, seen[host])),
+        "begin": sorted(
+            waiting, key=lambda host: _owns(plan, seen[host]) == plan["hosts"][host]["begins_idle"]
+        ),
         # Only when no director that was not seen may still forward to a real server.
         "contract": [
             host

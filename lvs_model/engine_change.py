@@ -3,7 +3,8 @@
 Two engines know nothing of each other, and each would own the VIPs. So everything of the new one is laid down
 first, on all directors, while the old one serves. Then the standbys leave the old one, and the owner leaves
 it and begins with the new one, and then the others do: the service is down for as long as the new engine
-needs to find an owner where there is none.
+needs to find an owner where there is none. Pacemaker that waits for all directors begins on the standbys, and
+is ready when the owner comes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from lvs_model.engines import KINDS, Kind
 from lvs_model.observation import Observation
 from lvs_model.problems import Problem
 
+_STOP_S = 300.0
 _UNITS = "/etc/systemd/system/"
 
 
@@ -68,7 +70,7 @@ def stops(kinds: list[Kind]) -> Iterator[dict[str, Any]]:
     """Actions that end engines, and what they leave in the kernel; each may have ended already."""
     for kind in kinds:
         for unit in kind.units:
-            yield _forced(f"Stop {unit}, and start it no more at boot", "systemctl", "disable", "--now", unit)
+            yield _stop(unit)
         if kind.unit != KINDS[0].unit:
             # A standby of these keeps the daemon that listens; keepalived ends its own.
             for role in ("master", "backup"):
@@ -86,7 +88,7 @@ def ends(stale: list[str], *, items: bool, retired: bool) -> Iterator[dict[str, 
         if path.startswith(_UNITS) and "/" not in path.removeprefix(_UNITS)
     ]
     for unit in units:
-        yield _forced(f"Stop {unit}, and start it no more at boot", "systemctl", "disable", "--now", unit)
+        yield _stop(unit)
     if network.TOOL in stale or (retired and items):
         yield _forced("Take back every network item", network.TOOL, "remove")
     elif items or units:
@@ -95,8 +97,14 @@ def ends(stale: list[str], *, items: bool, retired: bool) -> Iterator[dict[str, 
         yield _forced("Set what is missing of the others", network.TOOL, "apply")
 
 
-def _forced(name: str, *argv: str, ok: list[int] | None = None) -> dict[str, Any]:
-    return {"name": name, "argv": list(argv), "force": True} | ({"ok": ok} if ok else {})
+def _forced(name: str, *argv: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - as config_set has it
+    return {"name": name, "argv": list(argv), "force": True} | more
+
+
+def _stop(unit: str) -> dict[str, Any]:
+    # heartbeat waits for its resources, and for a director that does not answer.
+    name = f"Stop {unit}, and start it no more at boot"
+    return _forced(name, "systemctl", "disable", "--now", unit, timeout=_STOP_S)
 
 
 def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> dict[str, Any]:

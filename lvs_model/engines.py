@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lvs_model.components import heartbeat, keepalived, ldirectord, pacemaker
+from lvs_model.components.pacemaker.timing import options_of
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory, network_of
 from lvs_model.parts import Part
@@ -105,6 +106,7 @@ class _Keepalived:
             # A change of these changes the table.
             "table_files": [keepalived.CONFIGURATION],
             "table_on": "every",
+            "begins_idle": False,
             "engine_unit": keepalived.UNIT,
             "vips": _texts(self.places(host)),
             # Where it takes part in each election, by the label of the instance.
@@ -203,10 +205,16 @@ class _Managed:
         return {
             "table_files": [ldirectord.CONFIGURATION],
             "table_on": "owner",
+            "begins_idle": self._waits_for_all(),
             "engine_unit": _manager(self.cluster).UNIT,
             "vips": _texts(self.places(host)),
             "elections": {},
         }
+
+    def _waits_for_all(self) -> bool:
+        """Whether nothing is served before all directors have begun (votequorum(5): wait_for_all of two)."""
+        two = len(self.inventory.directors(self.cluster)) == 2
+        return two and self.cluster.failover.method == "pacemaker" and options_of(self.cluster).wait_for_all
 
     def instances(self) -> list[dict[str, Any]]:
         (only,) = instances(self.cluster, self.inventory)

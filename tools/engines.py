@@ -39,10 +39,10 @@ be described as they are (inventories/tunnel-pair).
 Change `engine` and `failover.method` in the document, and deploy. An option that the new engine lacks is
 refused before any host is contacted, with what to take instead. All of the new engine is laid down on all
 directors first, while the old one serves. Then the standbys leave the old one; the owner leaves it and
-begins with the new one; the standbys begin. At the end the old engine's files go; its package stays. The
-service is down for as long as the new engine needs to find an owner where there is none (`settle` in the
-plan). If the new engine does not begin on the owner, the old one is started there again, and the run ends
-with what the new one said.
+begins with the new one; the standbys begin (pacemaker, which waits for all directors, begins on them
+first). At the end the old engine's files go; its package stays. The service is down for as long as the new
+engine needs to find an owner where there is none (`settle` in the plan). If the new engine does not begin
+on the owner, the old one is started there again, and the run ends with what the new one said.
 
 ## ldirectord
 

@@ -90,7 +90,9 @@ def test_then_the_standby_leaves_and_the_owner_begins(old: str, new: str) -> Non
     site = changing(old, new)
     found = work(site)
 
-    assert (found["leave"], found["begin"]) == (["lb2"], ["lb1", "lb2"])
+    # Pacemaker starts nothing before both are there.
+    order = ["lb2", "lb1"] if new == "pacemaker" else ["lb1", "lb2"]
+    assert (found["leave"], found["begin"]) == (["lb2"], order)
     for host in ("lb1", "lb2"):
         own = found["hosts"][host]
         ends = [f"{STOP} {unit}" for unit in UNITS[old]]
@@ -134,6 +136,35 @@ def test_a_second_run_finds_the_standby_without_any_engine_and_starts_none_besid
 
     assert found["hosts"]["lb2"]["begins_later"]
     assert (found["leave"], found["begin"]) == ([], ["lb1", "lb2"])
+
+
+def test_a_pacemaker_that_waits_for_nobody_begins_on_the_owner() -> None:
+    site = changing("vrrp", "pacemaker")
+    for host in ("lb1", "lb2"):
+        site.plan["hosts"][host]["begins_idle"] = False
+
+    assert work(site)["begin"] == ["lb1", "lb2"]
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "idle"),
+    [
+        ("vrrp", {}, False),
+        ("heartbeat", {}, False),
+        ("pacemaker", {}, True),
+        ("pacemaker", {"wait_for_all": False}, False),
+    ],
+)
+def test_which_engine_moves_nothing_before_all_have_begun(
+    method: str, options: dict[str, Any], idle: bool
+) -> None:
+    case = Case()
+    ENGINES[method](case)
+    case.document["failover"].setdefault(method, {}).update(options)
+    if method == "vrrp":
+        del case.document["failover"]["vrrp"]
+
+    assert case.plan()["hosts"]["lb1"]["begins_idle"] is idle
 
 
 def test_a_director_that_was_not_looked_at_forbids_it() -> None:
