@@ -103,7 +103,7 @@ def cluster(
     # A word until 2.1.6, the time since when from 2.1.7 on.
     yes = {"lb1": ("true", "online"), "lb2": ("1700000000", "1700000000")}
     states = "".join(
-        f'<node_state id="{ids[name]}" uname="{name}" in_ccm="{member}" crmd="{peer}"/>'
+        f'<node_state id="{ids[name]}" uname="{name}" in_ccm="{member}" crmd="{peer}" join="member"/>'
         for name in ids
         for member, peer in [yes[name] if name in online else ("false", "offline")]
     )
