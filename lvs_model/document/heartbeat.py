@@ -95,11 +95,9 @@ class Stonith(Strict):
 class Heartbeat(Strict):
     """Options of heartbeat; times are in seconds."""
 
-    key: Key | None = Field(default=None, description="Key of the messages. It must be given.")
-    also_accept: Key | None = Field(
+    key: Key | None = Field(
         default=None,
-        description="A second key, with which messages are taken too. To change the key: deploy the new one "
-        "here, then swap the two and deploy, then remove the old one.",
+        description="Key of the messages. It must be given. For a change stop the standby's heartbeat first.",
     )
     keepalive: Seconds = Field(default=1, description="Between two messages to the other director.")
     deadtime: Seconds = Field(

@@ -81,14 +81,11 @@ def heartbeat_weak_key(cluster: Cluster, view: View) -> Iterator[Problem]:
     Mend: method sha1, the default. Where the lines belong to the directors alone, the warning may stand.
     """
     wanted = asked(cluster)
-    for name in ("key", "also_accept") if wanted is not None else ():
-        key = getattr(wanted, name)
-        if key is not None and key.method != "sha1":
-            yield Problem(
-                path_to(cluster, f"{name}.method"),
-                f"{key.method} keeps no forger out",
-                "use sha1, with a secret",
-            )
+    key = wanted.key if wanted is not None else None
+    if key is not None and key.method != "sha1":
+        yield Problem(
+            path_to(cluster, "key.method"), f"{key.method} keeps no forger out", "use sha1, with a secret"
+        )
 
 
 @cluster_rule("heartbeat-timers")

@@ -143,7 +143,7 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         "failback": "on" if cluster.failover.failback else "off",
         "nodes": names,
         "further": [*pings(cluster), *guards(cluster)],
-        "keys": [_key(key) for key in (wanted.key, wanted.also_accept) if key is not None],
+        "key": _key(wanted.key),
         "preferred": names[0],
         "resources": resources(cluster, host),
         "node": own,
@@ -164,8 +164,9 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, services: list[
     }
 
 
-def _key(key: Key) -> str:
-    return key.method if key.secret is None else f"{key.method} {key.secret}"
+def _key(key: Key | None) -> str:
+    """A key's words in authkeys; without any heartbeat does not start (rule heartbeat-without-key)."""
+    return "" if key is None else f"{key.method} {key.secret or ''}".rstrip()
 
 
 def _further_files(cluster: Cluster, context: dict[str, Any]) -> list[File]:

@@ -197,6 +197,42 @@ def test_a_host_of_another_name_is_refused_before_heartbeat_is_asked(bottle: Bot
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "peer", "refused"),
+    [
+        ("s/nothing/changes/", "active", False),
+        # A line that comes, and one that goes while another stays.
+        ("s/^udpport 694/&\\nucast eth2 10.1.1.2/", "active", False),
+        ("/^ucast eth1/d", "active", False),
+        ("s/^deadtime .*/deadtime 30/", "active", False),
+        ("s/^udpport .*/udpport 695/", "active", True),
+        ("s/^ucast \\(eth.\\) .*/mcast \\1 225.0.0.1 694 1 0/", "active", True),
+        ("s/s3cret-key/an0ther-key/", "active", True),
+        # Alone it may change what it likes.
+        ("s/s3cret-key/an0ther-key/", "dead", False),
+        ("s/^udpport .*/udpport 695/", "", False),
+    ],
+)
+def test_a_director_does_not_become_deaf_to_the_other_one(
+    bottle: Bottle, change: str, peer: str, refused: bool
+) -> None:
+    bottle.shadow("cl_status", f'[ "$*" != "nodestatus lb2" ] || echo {peer}')
+    bottle.shadow("unshare", "exit 0")
+
+    done = bottle.run(
+        f"""
+        mkdir -p /run/stage/etc/ha.d && cp /etc/ha.d/ha.cf /etc/ha.d/authkeys /run/stage/etc/ha.d
+        sed -i '{change}' /run/stage/etc/ha.d/*
+        {TOOL} check /run/stage"""
+    )
+
+    said = (
+        "lb2 would not hear this director any more (another key or port, or no line that stays), and both "
+        "would take the VIPs: stop heartbeat on the standby (systemctl stop heartbeat), then deploy\n"
+    )
+    assert (done.returncode, done.stderr) == ((1, said) if refused else (0, ""))
+
+
 @pytest.mark.parametrize(("key", "code"), [("sha1 right", 0), ("sha256 wrong", 1)])
 def test_heartbeat_judges_the_staged_files_and_not_the_live_ones(bottle: Bottle, key: str, code: int) -> None:
     bottle.write("/usr/local/lib/stage/etc/ha.d/authkeys", f"auth 1\n1 {key}\n", 0o600)

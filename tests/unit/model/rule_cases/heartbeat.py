@@ -59,7 +59,7 @@ TABLE: list[Trigger | NearMiss] = [
         heartbeat(key=None),
         f"{PATH}.key: there is none: give key: {{secret: …}}, from a vault",
     ),
-    near("heartbeat-without-key", heartbeat(also_accept={"secret": "an0ther-key"})),
+    near("heartbeat-without-key", heartbeat(key={"method": "md5", **KEY}), also="heartbeat-weak-key"),
     trigger(
         "heartbeat-weak-key",
         heartbeat(key={"method": "crc"}),
@@ -67,8 +67,8 @@ TABLE: list[Trigger | NearMiss] = [
     ),
     trigger(
         "heartbeat-weak-key",
-        heartbeat(also_accept={"method": "md5", "secret": "an0ther-key"}),
-        f"{PATH}.also_accept.method: md5 keeps no forger out: use sha1, with a secret",
+        heartbeat(key={"method": "md5", **KEY}),
+        f"{PATH}.key.method: md5 keeps no forger out: use sha1, with a secret",
     ),
     near("heartbeat-weak-key", heartbeat(key={"method": "sha1", **KEY})),
     trigger(
