@@ -20,6 +20,7 @@ from lvs_model.fitness import (
     unseen_retired,
 )
 from lvs_model.observation import Observation
+from lvs_model.pacemaker_fitness import pacemaker_fitness
 from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
 
@@ -41,9 +42,9 @@ def compare(
     ``accept_unreachable`` names unreachable directors without which the operator wants to go on.
 
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``,
-    ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed once
-    more afterwards), ``unreachable``, ``summary`` (text for the operator). Raises ModelError when something
-    forbids to act.
+    ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed
+    once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``summary`` (text
+    for the operator). Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])
     failures = {host: raw["failed"] for host, raw in observations.items() if "failed" in raw}
@@ -56,6 +57,7 @@ def compare(
         *away(plan, unreachable, accepted),
         *failed(failures),
         *(problem for host in seen for problem in fitness(plan, plan["hosts"][host], seen[host])),
+        *pacemaker_fitness(plan, seen),
         *successors(plan, seen),
         *unseen_directors(plan, seen, new_engine, accepted),
         *unseen_retired(plan, seen, _switching(plan, differences), accepted),
@@ -107,6 +109,7 @@ def compare(
             and all(one in seen or one in _given_up(plan, host, accepted) for one in _forwarders(plan, host))
         ],
         "again": _again(plan, hosts, seen),
+        "settle_s": max((_settle_s(plan, name, seen) for name in _clusters_of(plan, order)), default=0),
         "unreachable": unreachable,
         "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable, unready))),
     }
@@ -226,6 +229,24 @@ def _turn(planned: dict[str, Any], cluster: dict[str, Any], seen: Observation) -
     if not any(runs(kind, seen) for kind in ours(seen)) and not seen.runs(planned["engine_unit"]):
         return 2
     return int(any(map(seen.owns, [*cluster["anchors"], *cluster["vips"]])))
+
+
+def _clusters_of(plan: dict[str, Any], hosts: list[str]) -> list[str]:
+    return list(dict.fromkeys(plan["hosts"][host]["cluster"] for host in hosts))
+
+
+def _settle_s(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> float:
+    """Seconds that a cluster needs to have an owner again after a change of its directors.
+
+    keepalived may elect anew at every reload. The others' managers keep what they have, unless one starts.
+    """
+    cluster = plan["clusters"][name]
+    elects = any(one["router_id"] is not None for one in cluster["instances"])
+    starts = any(
+        host in seen and not seen[host].runs(plan["hosts"][host]["engine_unit"])
+        for host in cluster["directors"]
+    )
+    return float(cluster["settle_s"]) if elects or starts else 0
 
 
 def _again(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
