@@ -145,7 +145,8 @@ def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) ->
         elif without_table(planned, seen[host]):
             yield "proven", f"{host} is as planned, and its kernel table is empty: it owns no VIP"
         elif checks_view(planned, seen[host]) is None:
-            yield "failed", f"{host}: keepalived does not tell what its checks found"
+            engine = "keepalived" if planned["table_on"] == "every" else "ldirectord"
+            yield "failed", f"{host}: {engine} does not tell what its checks found"
         else:
             yield "proven", f"{host}'s kernel table equals the plan{without}"
 

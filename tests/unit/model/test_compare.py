@@ -20,6 +20,7 @@ def test_a_converged_cluster_has_nothing_to_do() -> None:
         "begin": [],
         "contract": [],
         "again": [],
+        "settle_s": 0,
         "unreachable": [],
         "summary": [*KERNELS, "0 of 5 hosts differ from the plan"],
     }

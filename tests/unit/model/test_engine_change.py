@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .builders import Case, Site
-from .compared import problems, work
+from .compared import changed, problems, work
 from .rule_cases.engines import UNDER
 
 STOP = "systemctl disable --now"
@@ -212,3 +212,19 @@ def test_a_retired_director_leaves_whatever_it_ran(method: str) -> None:
 
     assert found["retire"] == ["lb3"]
     assert argvs(found["hosts"]["lb3"]["leave"])[0] == f"{STOP} {UNITS[method][0]}"
+
+
+@pytest.mark.parametrize("method", list(ENGINES))
+def test_an_owner_is_waited_for_where_there_may_be_a_new_one(method: str) -> None:
+    case = Case()
+    ENGINES[method](case)
+    site = Site(case.plan())
+    settle = site.plan["clusters"]["edge"]["settle_s"]
+    assert work(site)["settle_s"] == 0
+
+    changed(site, "lb2")
+    # VRRP may elect at any reload; the others' managers keep what they have.
+    assert work(site)["settle_s"] == (settle if method == "vrrp" else 0)
+
+    site.seen["lb2"]["units"][UNITS[method][0]] = {"ActiveState": "inactive", "UnitFileState": "enabled"}
+    assert work(site)["settle_s"] == settle > 0
