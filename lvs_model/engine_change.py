@@ -3,7 +3,8 @@
 Two engines know nothing of each other, and each would own the VIPs. So everything of the new one is laid down
 first, on all directors, while the old one serves. Then the standbys leave the old one, and the owner leaves
 it and begins with the new one, and then the others do: the service is down for as long as the new engine
-needs to find an owner where there is none. Pacemaker that waits for all directors begins on the standbys, and
+needs to find an owner where there is none. The table of nft waits too, because it marks packets for the old
+engine's services. Pacemaker that waits for all directors begins on the standbys, and
 is ready when the owner comes.
 """
 
@@ -121,7 +122,7 @@ def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> d
         "health": [one for one in work["health"] if one["name"] not in planned["engine_health"]],
         "begins_later": True,
         "leave": list(stops(old)),
-        "begin": [*stops(old), *(_forced(one["name"], *one["argv"]) for one in own)],
+        "begin": [*stops(old), *(_forced(one["name"], *one["argv"], guard=one["guard"]) for one in own)],
         "back": [
             *stops(new),
             *(_forced(f"Start {one} again", "systemctl", "enable", "--now", one) for one in _starts(old)),

@@ -81,12 +81,19 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, c
             parts.append(real_server(cluster, host, served[host.name][1], director=True))
             chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
         engine = common.parts(host)
-        parts += [nftables(chains), *engine]
+        filters = nftables(chains)
+        parts += [filters, *engine]
         roles = ["director", *(["real_server"] if host.name in served else [])]
         found = _host(cluster, host, roles, parts) | common.told(host)
-        # What an engine that comes after another one does only when that has ended (engine_change.py).
-        found["engine_actions"] = [one.name for one in engine[-1].actions]
-        found["engine_health"] = [one.name for one in engine[-1].health]
+        # What waits until another engine has ended (engine_change.py): the marks of its services among it.
+        waits = [filters, engine[-1]]
+        found["engine_actions"] = [
+            one.name
+            for part in waits
+            for one in part.actions
+            if part is engine[-1] or "nftables" in one.heals
+        ]
+        found["engine_health"] = [one.name for part in waits for one in part.health]
         found["packets"] = expected_packets(cluster, host, inventory, common.services, common.elections)
         found["observe"] |= _engine_questions(cluster, host, common)
         if common.services:

@@ -40,12 +40,13 @@ ENGINES: dict[str, Callable[[Case], Any]] = {
 }
 
 
-def changing(old: str, new: str) -> Site:
+def changing(old: str, new: str, change: Callable[[Case], Any] = lambda _: None) -> Site:
     """The plan of the new engine, and hosts as they are under the old one; lb1 owns the VIPs."""
     plans = []
     for name in (old, new):
         case = Case()
         ENGINES[name](case)
+        change(case)
         plans.append(case.plan())
     before, site = Site(plans[0]), Site(plans[1])
     for host in ("lb1", "lb2"):
@@ -83,6 +84,22 @@ def test_all_is_laid_down_first_standby_first_and_nothing_new_runs(old: str, new
         names = {one["name"] for one in own["actions"]}
         assert not names & set(site.plan["hosts"][host]["engine_actions"])
         assert not {one["name"] for one in own["health"]} & set(site.plan["hosts"][host]["engine_health"])
+
+
+def test_the_old_engines_marks_stay_until_it_has_ended() -> None:
+    """Of directors that are real servers keepalived's table goes by marks, and ldirectord's does not."""
+
+    def both_roles(case: Case) -> None:
+        case.groups["edge_web"] += ["lb1", "lb2"]
+        case.service["forwarding"] = "tun"
+
+    site = changing("vrrp", "heartbeat", both_roles)
+    own = work(site)["hosts"]["lb1"]
+
+    load = "systemctl reload-or-restart lvs-nftables.service"
+    assert load not in argvs(own["actions"])
+    assert "the table is loaded" not in [one["name"] for one in own["health"]]
+    assert argvs(own["begin"]).index(f"{STOP} keepalived.service") < argvs(own["begin"]).index(load)
 
 
 @of_pairs
