@@ -41,6 +41,7 @@ print(other if one != other else "", end="")
 sys.exit(one != other)
 END""",
     "corosync-cfgtool": 'echo "corosync-cfgtool $*" >> commands',
+    "crm_resource": 'echo "crm_resource ${*%=*}" >> commands',
     "crm_node": 'echo "crm_node $*" >> commands',
     "corosync-cmapctl": """
 case "$*" in

@@ -68,6 +68,17 @@ def test_the_last_director_that_has_its_files_applies(tmp_path: Path) -> None:
     ]
 
 
+def test_it_waits_for_what_moves_because_of_a_change_only(tmp_path: Path) -> None:
+    bottle = directors(tmp_path)
+    cluster(bottle, "lb1")
+    wait = "crm_resource --wait --timeout"
+
+    bottle.told(f"{LB1} apply; {LB1} apply")
+
+    assert commands(bottle).count(wait) == 1
+    assert commands(bottle).index(wait) > commands(bottle).index(PATCH)
+
+
 def test_whoever_is_off_is_not_waited_for(tmp_path: Path) -> None:
     bottle = directors(tmp_path)
     cluster(bottle, "lb1")
