@@ -12,6 +12,7 @@ Sources: heartbeat(8) and the package's commented ha.cf, authkeys and haresource
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from lvs_model.components import ldirectord, network
@@ -161,6 +162,8 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         "script": _TOOL,
         "stop_s": round(wanted.first_dead_s) + _STOP_S,
         "standby_s": _STOP_S,
+        # Two messages of the other director, had it begun, and the look for them.
+        "heard_s": ceil(2 * wanted.keepalive) + 1,
     }
 
 
@@ -212,4 +215,6 @@ def _actions() -> list[Action]:
             heals=frozenset({f"active {UNIT}"}),
         ),
         Action("Have the owner take what is new in the group", (_TOOL, "apply"), on=(_RESOURCES,)),
+        # Only when a director begins with heartbeat after another engine: nobody serves in between.
+        Action("Take the VIPs at once where nobody else is there to", (_TOOL, "take")),
     ]

@@ -28,6 +28,11 @@ esac
 @pytest.fixture
 def bottle(tmp_path: Path) -> Bottle:
     """lb1 of a cluster under heartbeat with two VIPs, and pretended tools around it."""
+    return pretended(tmp_path, "lb1")
+
+
+def pretended(tmp_path: Path, name: str) -> Bottle:
+    """The same for a director by its name."""
     case = Case()
     del case.document["connection_sync"]
     case.document["engine"] = "ldirectord"
@@ -40,12 +45,12 @@ def bottle(tmp_path: Path) -> Bottle:
         },
     )
     case.service["vips"] = ["192.0.2.10", "192.0.2.20"]
-    files = case.plan()["hosts"]["lb1"]["files"]
+    files = case.plan()["hosts"][name]["files"]
     bottle = Bottle(tmp_path, [file for file in files if not file["path"].endswith("ldirectord.cf")])
-    for name in ("IPaddr2", "ldirectord"):
-        bottle.write(f"/etc/ha.d/resource.d/{name}", RESOURCE, 0o755)
-    for name in ("ipvsadm", "systemctl", "logger"):
-        bottle.shadow(name, ":")
+    for resource in ("IPaddr2", "ldirectord"):
+        bottle.write(f"/etc/ha.d/resource.d/{resource}", RESOURCE, 0o755)
+    for tool in ("ipvsadm", "systemctl", "logger"):
+        bottle.shadow(tool, ":")
     bottle.shadow("sleep", "echo waited >> waits")
     # Nobody answers but those whose names lie there.
     bottle.shadow("ping", 'for last; do :; done; echo "$last" >> asked; [ -e "answers_$last" ]')
@@ -106,6 +111,55 @@ def test_who_lets_go_stops_what_it_took_whatever_the_file_says_now(bottle: Bottl
     bottle.told(f"{take(bottle)}; {group('192.0.2.20')}; {ROLE} stop")
 
     assert (bottle.work / "did").read_text() == "stop IPaddr2_192.0.2.10_32_eth0\n"
+
+
+def heartbeat(bottle: Bottle, status: int) -> str:
+    """Put heartbeat's program into the bottle, which says of itself whether it runs (heartbeat -s)."""
+    bottle.write("/run/pretended", f'#!/bin/sh\n[ "$*" = -s ] && exit {status}\nexit 9\n', 0o755)
+    place = "/usr/libexec/heartbeat"
+    return f"mount -t tmpfs tmpfs /usr/libexec && mkdir {place} && cp /run/pretended {place}/heartbeat;"
+
+
+@pytest.mark.parametrize(
+    ("name", "peer", "takes"),
+    [
+        ("lb1", "dead", True),
+        ("lb1", "", True),
+        ("lb1", "active", False),
+        ("lb1", "up", False),
+        # heartbeat takes for its own only what it prefers itself.
+        ("lb2", "dead", False),
+    ],
+)
+def test_the_preferred_director_takes_the_group_at_once_where_it_is_alone(
+    tmp_path: Path, name: str, peer: str, takes: bool
+) -> None:
+    bottle = pretended(tmp_path, name)
+    bottle.shadow("cl_status", f'[ "$1" != nodestatus ] || echo "{peer}"')
+
+    told = bottle.told(f"{heartbeat(bottle, 0)} : > did; {TOOL} take; {TOOL} take; {ROLE} status || :")
+
+    assert told == ("running\n" if takes else "stopped\n")
+    assert (bottle.work / "did").read_text().splitlines() == (
+        [
+            "start IPaddr2_192.0.2.10_32_eth0",
+            "start IPaddr2_192.0.2.20_32_eth0",
+            "start ldirectord_ldirectord.cf",
+        ]
+        if takes
+        else []
+    )
+    if takes:  # three seconds, twice: two keepalives of one second, and a look
+        assert len((bottle.work / "waits").read_text().splitlines()) == 6
+
+
+def test_nothing_is_taken_without_a_heartbeat_that_runs(bottle: Bottle) -> None:
+    bottle.shadow("journalctl", "echo ERROR: Cannot open keyfile")
+
+    done = bottle.run(f"{heartbeat(bottle, 1)} : > did; {TOOL} take")
+
+    assert (done.returncode, (bottle.work / "did").read_text()) == (1, "")
+    assert "ERROR: Cannot open keyfile" in done.stderr
 
 
 MANAGER = "/usr/share/heartbeat"
@@ -262,10 +316,11 @@ def test_heartbeat_judges_the_staged_files_and_not_the_live_ones(bottle: Bottle,
 def test_a_heartbeat_that_does_not_run_is_told_with_its_journals_last_lines(
     bottle: Bottle, runs: bool
 ) -> None:
-    bottle.shadow("cl_status", f"exit {int(not runs)}")
+    # It answers cl_status only when it has heard the other director, or given it up.
+    bottle.shadow("cl_status", "exit 1")
     bottle.shadow("journalctl", 'echo "$*" >> asked; echo "ERROR: Cannot open keyfile"')
 
-    done = bottle.run(f"{TOOL} ready")
+    done = bottle.run(f"{heartbeat(bottle, int(not runs))} {TOOL} ready")
 
     if runs:
         assert (done.returncode, done.stderr) == (0, "")
