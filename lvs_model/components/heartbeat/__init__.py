@@ -79,7 +79,7 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         # The package makes it: without it the checker is not there either.
         users=["hacluster"],
         validate=_validations(),
-        actions=_actions(),
+        actions=_actions([file.path for file in files]),
         health=[Health("heartbeat runs", (_TOOL, "ready"), 10, 1)],
     )
 
@@ -192,7 +192,9 @@ def _validations() -> list[Validation]:
     ]
 
 
-def _actions() -> list[Action]:
+def _actions(paths: list[str]) -> list[Action]:
+    """What makes a director's files effective; ``paths`` are all of them."""
+    group = [path for path in paths if path.startswith(("/etc/ha.d/haresources", "/etc/ha.d/resource.d/"))]
     return [
         Action(
             "Read the units anew",
@@ -214,7 +216,7 @@ def _actions() -> list[Action]:
             on=(CONFIGURATION, _KEYS),
             heals=frozenset({f"active {UNIT}"}),
         ),
-        Action("Have the owner take what is new in the group", (_TOOL, "apply"), on=(_RESOURCES,)),
+        Action("Have the owner take what is new in the group", (_TOOL, "apply"), on=tuple(group)),
         # Only when a director begins with heartbeat after another engine: nobody serves in between.
         Action("Take the VIPs at once where nobody else is there to", (_TOOL, "take")),
     ]
