@@ -146,6 +146,7 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         "further": [*pings(cluster), *guards(cluster)],
         "key": _key(wanted.key),
         "preferred": names[0],
+        "prefers": own == names[0],
         "resources": resources(cluster, host),
         "node": own,
         "peer": next((name for name in names if name != own), own),
