@@ -177,9 +177,8 @@ def test_which_engine_moves_nothing_before_all_have_begun(
 ) -> None:
     case = Case()
     ENGINES[method](case)
-    case.document["failover"].setdefault(method, {}).update(options)
-    if method == "vrrp":
-        del case.document["failover"]["vrrp"]
+    if options:
+        case.document["failover"][method] = case.document["failover"][method] | options
 
     assert case.plan()["hosts"]["lb1"]["begins_idle"] is idle
 

@@ -18,7 +18,8 @@ def packets(method: str, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN40
     case = Case()
     ENGINES[method](case)
     if options:
-        case.document["failover"][method].update(options)
+        # A new one: the tables of cases share theirs.
+        case.document["failover"][method] = case.document["failover"][method] | options
     found: list[dict[str, Any]] = case.plan()["hosts"]["lb1"]["packets"]
     return [one for one in found if one["name"].startswith(("heartbeat", "corosync"))]
 
