@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lvs_model.components import heartbeat, keepalived, ldirectord, pacemaker
+from lvs_model.components.network import keep
 from lvs_model.components.pacemaker.timing import options_of
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory, network_of
@@ -195,6 +196,8 @@ class _Managed:
     def parts(self, host: Host, *, filtered: bool) -> list[Part]:
         own = ldirectord.director(self.cluster, host, self.inventory, self.services)
         managed = _manager(self.cluster).director(self.cluster, host, self.inventory, self.services)
+        # heartbeat does not look again at a VIP that it has set; pacemaker would start the whole group anew.
+        own.items += keep(link for _, link in self.places(host))
         return [own, managed]
 
     def places(self, host: Host) -> list[tuple[Address, str]]:

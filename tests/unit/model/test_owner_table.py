@@ -12,6 +12,7 @@ from lvs_model.observation import Observation
 from lvs_model.verdict import judge
 
 from .builders import Case, Site
+from .cases import plan
 from .compared import forced, work
 from .pretended import held, table_text
 from .rule_cases.engines import UNDER
@@ -33,6 +34,18 @@ def said(one: Site, host: str) -> list[str]:
     """What differs on a host."""
     found = host_differences(one.plan["hosts"][host], Observation(host, one.seen[host]))
     return [difference.text for difference in found]
+
+
+@pytest.mark.parametrize("method", ["heartbeat", "pacemaker"])
+def test_a_network_manager_leaves_the_owners_vips_alone(method: str) -> None:
+    """What it would take away, heartbeat never sets again (systemd.network(5), KeepConfiguration=)."""
+    directors = 0
+    for planned in plan(method)["hosts"].values():
+        kept = [item for item in planned["items"] if item.startswith("keep ")]
+        links = set(planned["vips"].values()) if planned["role"] == "director" else set()
+        assert kept == [f"keep {link}" for link in sorted(links)]
+        directors += bool(kept)
+    assert directors > 1
 
 
 def log(*lines: str) -> str:
