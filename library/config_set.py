@@ -161,8 +161,8 @@ options:
         description:
           - The program and its arguments that undo the action, for one that may cut the controller off. The
             host runs it O(guard_s) seconds after the action unless a task with O(confirm) comes before,
-            over a new connection. Then it gives back every file that the run has changed, and runs the actions
-            for them again. Empty means that the action needs no guard.
+            over a new connection. Then it gives back every file that the run has changed, and runs the
+            actions for them again. Empty means that the action needs no guard.
           - C({since}) in a word is the time of arming, in seconds since boot (CLOCK_BOOTTIME).
           - Needs C(systemd-run) on the host; without it the action is refused before anything is touched.
           - A rollback that runs the action again ends it. Check mode arms nothing.
