@@ -166,7 +166,9 @@ class _Manager(Protocol):
     UNIT: str
     CONFIGURATION: str
 
-    def director(self, cluster: Cluster, host: Host, inventory: Inventory, services: list[Serving]) -> Part:
+    def director(
+        self, cluster: Cluster, host: Host, inventory: Inventory, services: list[Serving], *, filtered: bool
+    ) -> Part:
         """See there."""
 
     def takeover_s(self, cluster: Cluster) -> tuple[float, float]:
@@ -195,7 +197,8 @@ class _Managed:
 
     def parts(self, host: Host, *, filtered: bool) -> list[Part]:
         own = ldirectord.director(self.cluster, host, self.inventory, self.services)
-        managed = _manager(self.cluster).director(self.cluster, host, self.inventory, self.services)
+        manager = _manager(self.cluster)
+        managed = manager.director(self.cluster, host, self.inventory, self.services, filtered=filtered)
         # heartbeat does not look again at a VIP that it has set; pacemaker would start the whole group anew.
         own.items += keep(link for _, link in self.places(host))
         return [own, managed]

@@ -15,7 +15,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from lvs_model.components import ldirectord, network
+from lvs_model.components import ldirectord, network, nftables
 from lvs_model.components.heartbeat.nodes import guards, media, node_name, options, pings, seconds
 from lvs_model.components.keepalived.words import host_prefix
 from lvs_model.components.role_switch import NAME, SCRIPT, lvs_role, refresh
@@ -56,9 +56,12 @@ _STOP_S = 60
 _JOIN_S = 10
 
 
-def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[Serving]) -> Part:
-    """A director's heartbeat."""
+def director(
+    cluster: Cluster, host: Host, inventory: Inventory, services: list[Serving], *, filtered: bool = False
+) -> Part:
+    """A director's heartbeat; ``filtered``: it has a table of nft, without which it must not start."""
     context = _context(cluster, host, inventory, services)
+    context |= {"needed": nftables.NEEDED if filtered else None}
     files = [
         lvs_role(cluster, host, inventory),
         render(_COMPONENT, _TOOL, context, mode="0755"),

@@ -89,8 +89,7 @@ def director(
 ) -> Part:
     """A director's keepalived; ``filtered``: it has a table of nft, without which it must not start."""
     context = _context(cluster, host, inventory, common)
-    context |= {"table": nftables.TABLE if filtered else None}
-    context |= {"rules": nftables.RULES, "table_unit": nftables.UNIT}
+    context |= {"needed": nftables.NEEDED if filtered else None}
     secret = cluster.failover.authentication is not None
     part = Part(
         component=_COMPONENT,

@@ -56,9 +56,15 @@ _ACCEPTS = f'sed "s,keyfile: ,&$1," "$1{CONFIGURATION}" | corosync -t -c /dev/st
 _VERIFIES = f'sed "/^#/d" "$1{RESOURCES}" | crm_verify --xml-pipe --verbose'
 
 
-def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[Serving]) -> Part:
-    """A director's corosync and pacemaker; ``services`` are the whole cluster's."""
+def director(
+    cluster: Cluster, host: Host, inventory: Inventory, services: list[Serving], *, filtered: bool = False
+) -> Part:
+    """A director's corosync and pacemaker; ``services`` are the whole cluster's.
+
+    ``filtered``: it has a table of nft, without which pacemaker must not start.
+    """
     context = _context(cluster, host, inventory)
+    context |= {"needed": nftables.NEEDED if filtered else None}
     secret = options_of(cluster).key
     if secret is None:
         raise ValueError(f"cluster {cluster.name} has no key for corosync")  # rules/pacemaker.py says it
