@@ -135,7 +135,7 @@ class Fallback(Strict):
     def _here(cls, value: Any) -> Any:  # noqa: ANN401 - whatever the document holds
         """Deliver to the director itself as dr does: IPVS drops what NAT sends to it (ip_vs_xmit.c)."""
         if isinstance(value, dict) and value.get("address") == str(LOCALHOST):
-            return {"forwarding": "dr"} | value
+            return value | {"forwarding": value.get("forwarding") or "dr"}
         return value
 
 
