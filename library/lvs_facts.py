@@ -182,8 +182,9 @@ observation:
       type: str
     ra_routes:
       description:
-        - By link whose IPv6 default route comes from router advertisements, its sysctl C(accept_ra). Null
-          unless the sysctl C(net/ipv6/conf/all/forwarding) was asked for, which takes such routes away.
+        - By link whose IPv6 default route comes from router advertisements, its sysctl C(accept_ra); empty
+          where another default route is there. Null unless the sysctl C(net/ipv6/conf/all/forwarding) was
+          asked for, which takes such routes away.
       type: dict
       sample: {eth0: "1"}
     nftables:

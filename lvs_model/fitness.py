@@ -211,9 +211,10 @@ def _lost_routes(planned: dict[str, Any], seen: Observation) -> Iterator[Problem
     """IPv6 default routes that the kernel forgets as soon as it forwards.
 
     It takes router advertisements for hosts only, unless accept_ra is 2 (ip-sysctl.rst; net/ipv6/route.c,
-    rt6_purge_dflt_routers): the controller may come that way.
+    rt6_purge_dflt_routers): the controller may come that way. Where it forwards already, this run takes none.
     """
-    if planned["sysctls"].get("net/ipv6/conf/all/forwarding") != "1":
+    name = "net/ipv6/conf/all/forwarding"
+    if planned["sysctls"].get(name) != "1" or seen.raw["sysctls"].get(name) == "1":
         return
     for link, accepts in (seen.raw.get("ra_routes") or {}).items():
         if accepts != "2":

@@ -263,14 +263,20 @@ def network(host: Host) -> dict[str, str | None]:
 def ra_routes(host: Host) -> dict[str, str | None]:
     """Return links whose IPv6 default route the kernel has from router advertisements, with their accept_ra.
 
-    The kernel marks such routes RTF_ADDRCONF and RTF_DEFAULT (linux/ipv6_route.h). What a network manager has
-    learned from advertisements is not among them: forwarding does not concern it.
+    The kernel marks such routes RTF_ADDRCONF and RTF_DEFAULT (linux/ipv6_route.h). There are none where
+    another default route would stay: forwarding does not concern what is configured, or what a network
+    manager has learned from advertisements. Those of RTF_REJECT lead nowhere.
     """
     found: dict[str, str | None] = {}
     for line in _lines(host, "/proc/net/ipv6_route"):
         words = line.split()
-        if len(words) == 10 and words[:2] == ["0" * 32, "00"] and int(words[8], 16) & 0x50000 == 0x50000:
+        if len(words) != 10 or words[:2] != ["0" * 32, "00"]:
+            continue
+        flags = int(words[8], 16)
+        if flags & 0x50000 == 0x50000:
             found[words[9]] = host.word(f"/proc/sys/net/ipv6/conf/{words[9]}/accept_ra")
+        elif not flags & 0x200:
+            return {}
     return found
 
 

@@ -273,7 +273,6 @@ _ZERO, _NEXT = "0" * 32, "fe80000000000000000000000000000a"
 # Destination, its prefix, source, its prefix, next hop, metric, references, uses, flags, link.
 _ROUTES = f"""\
 {_ZERO} 00 {_ZERO} 00 {_NEXT} 00000400 00000001 00000000 00450003     eth0
-{_ZERO} 00 {_ZERO} 00 {_NEXT} 00000400 00000001 00000000 00000003 bond0.12
 20010db8000000000000000000000000 40 {_ZERO} 00 {_ZERO} 00000100 00000001 00000000 00440001     eth1
 {_ZERO} 00 {_ZERO} 00 {_ZERO} ffffffff 00000001 00000000 00200200       lo
 """
@@ -283,6 +282,12 @@ def test_default_routes_by_advertisements_are_told_with_what_the_link_accepts(no
     node.file("proc/net/ipv6_route", _ROUTES)
     node.file("proc/sys/net/ipv6/conf/eth0/accept_ra", "1\n")
     assert lvs_host.ra_routes(node.host) == {"eth0": "1"}
+
+
+def test_a_default_route_of_its_own_stays_whatever_is_advertised(node: Node) -> None:
+    own = f"{_ZERO} 00 {_ZERO} 00 {_NEXT} 00000400 00000001 00000000 00000003 bond0.12\n"
+    node.file("proc/net/ipv6_route", _ROUTES + own)
+    assert lvs_host.ra_routes(node.host) == {}
 
 
 def test_without_ipv6_there_are_none(node: Node) -> None:
