@@ -96,12 +96,14 @@ def tables() -> list[str]:
 
 
 def ipvs() -> list[str]:
-    """The kernel's table without its three lines of headings; none before IPVS is loaded."""
+    """The kernel's table; none before IPVS is loaded. Its connections come and go, and are left out."""
     try:
         text = Path("/proc/net/ip_vs").read_text(encoding="utf-8")
     except OSError:
         return []
-    return [" ".join(line.split()) for line in text.splitlines()[3:]]
+    # A real server's line: arrow, address, forwarding, weight, active and inactive connections.
+    rows = [line.split() for line in text.splitlines()[3:]]
+    return [" ".join(row[:4] if row[0] == "->" else row) for row in rows if row]
 
 
 def files() -> list[str]:

@@ -10,6 +10,7 @@ import yaml
 
 TASKS = Path(__file__).resolve().parents[3] / "roles/host/tasks/install.yml"
 
+# dpkg writes to a terminal of apt's (Dpkg::Use-Pty), and so carriage returns.
 SAID = """\
 Preparing to unpack .../ipvsadm_1%3a1.31-1_amd64.deb ...
 Selecting previously unselected package {name}.
@@ -34,4 +35,5 @@ def pattern() -> str:
     ],
 )
 def test_a_package_that_came_along_is_recorded_by_its_whole_name(said: str, name: str) -> None:
-    assert re.findall(pattern(), SAID.format(name=said)) == [name]
+    lines = SAID.format(name=said)
+    assert re.findall(pattern(), lines) == re.findall(pattern(), lines.replace("\n", "\r\n")) == [name]
