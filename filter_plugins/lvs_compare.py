@@ -50,8 +50,9 @@ _value:
   description:
     - C(problems), a list of texts. Where it is empty also the following.
     - C(hosts) gives by host that differs its C(changes) as text and what mends them; C(expand),
-      C(directors) and C(contract) are the hosts of each step in order; C(again) are the hosts to
-      observe once more afterwards; C(unreachable) and C(summary) are for the operator.
+      C(retire), C(expand_later), C(directors), C(leave), C(begin) and C(contract) are the hosts of each
+      step in order; C(again) are the hosts to observe once more afterwards, after C(settle_s) seconds;
+      C(unreachable) and C(summary) are for the operator.
   type: dict
 """
 

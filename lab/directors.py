@@ -46,7 +46,7 @@ class Directors:
         if len(owners) != 1:
             raise LabError(
                 f"{self._promise.vip} is on {' and '.join(owners) or 'no director'}, not on exactly one",
-                "See journalctl -u keepalived on the directors.",
+                "See journalctl on the directors, of keepalived, heartbeat or pacemaker.",
             )
         return owners[0]
 
@@ -56,9 +56,10 @@ class Directors:
             found = self._lab.run(director, ["ipvsadm", "-Sn"], timeout=20, check=False)
             if found.code != 0:
                 return found.stderr.strip()[-100:] or "no IPVS table yet"
-            planned = planned_table({"ipvs": self._promise.tables[director]})
-            differences = diff(planned, parse_table(found.stdout))
             owners = self.owners()
+            idle = self._promise.owner_only and owners != [director]
+            planned = planned_table({"ipvs": {} if idle else self._promise.tables[director]})
+            differences = diff(planned, parse_table(found.stdout))
         except LabError as exc:
             return exc.problem
         except ValueError as exc:

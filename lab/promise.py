@@ -28,7 +28,8 @@ class Promise:
     that its weight promises; they sum to 1. directors: VRRP priority by director, falling.
     advert_interval_s: VRRP's. detection_s: seconds until a dead real server is taken out, at the latest.
     tables: by director, the IPVS table that it must have: {"TCP 192.0.2.10:80": {"servers": {"ADDRESS:PORT":
-    …}}}.
+    …}}}. owner_only: whether only the owner of the VIPs has it, as under heartbeat and pacemaker;
+    managed_s is what the plan then tells of their times (crash_best, crash_worst, orderly), else None.
     """
 
     client: str
@@ -39,6 +40,8 @@ class Promise:
     advert_interval_s: float
     detection_s: float
     tables: Mapping[str, Mapping[str, Any]]
+    owner_only: bool = False
+    managed_s: Mapping[str, float] | None = None
 
     @property
     def vip(self) -> str:
@@ -53,10 +56,14 @@ class Promise:
         survivors = [priority for name, priority in self.directors.items() if name != dead]
         if not survivors:
             raise LabError(f"{dead} is the only director of its cluster", "A failover needs a second one.")
+        if self.managed_s is not None:
+            return self.managed_s["crash_best"], self.managed_s["crash_worst"]
         return crash_takeover_s(self.advert_interval_s, max(survivors))
 
     def orderly_s(self, leaving: str) -> float:
         """Theoretical time in seconds until the next director has taken over from one that says it leaves."""
+        if self.managed_s is not None:
+            return self.managed_s["orderly"]
         rest = [priority for name, priority in self.directors.items() if name != leaving]
         return orderly_takeover_s(self.advert_interval_s, max(rest))
 
@@ -92,6 +99,7 @@ def promise_of(listing: Mapping[str, Any]) -> Promise:
                 continue
             cluster, service = found
             directors: dict[str, int] = plan["clusters"][cluster]["directors"]
+            managed = model.clusters[cluster].failover.method != "vrrp"
             return Promise(
                 client=client,
                 request={
@@ -103,6 +111,8 @@ def promise_of(listing: Mapping[str, Any]) -> Promise:
                 detection_s=service["detection_s"],
                 advert_interval_s=float(model.clusters[cluster].failover.advert_interval),
                 tables={name: plan["hosts"][name]["ipvs"] for name in directors},
+                owner_only=managed,
+                managed_s=plan["clusters"][cluster]["failover_s"] if managed else None,
             )
     raise LabError(
         "the inventory has no service whose split a client can prove",

@@ -76,6 +76,14 @@ options:
       - Waits at most 1.5 seconds for the answer. Needs root.
     type: bool
     default: false
+  ldirectord:
+    description: Whether to read what ldirectord runs and logs. Needs root.
+    type: bool
+    default: false
+  pacemaker:
+    description: Whether to ask lvs-pacemaker what the cluster has. Needs root.
+    type: bool
+    default: false
   network:
     description: Whether to ask lvs-network for the items that it holds in the kernel. Needs root.
     type: bool
@@ -207,6 +215,14 @@ observation:
         - Null unless it was asked for. The process ids C(main), C(vrrp) and C(checker), and as text the VRRP
           state C(json) and the checkers' dump C(data); each is null if that process does not run or answer.
       type: dict
+    ldirectord:
+      description:
+        - Null unless it was asked for. The process id C(pid), null if it does not run; the end of its log as
+          text C(log), null without one; and the names in its folder C(maintenance).
+      type: dict
+    pacemaker:
+      description: What C(lvs-pacemaker held) prints, as text; null unless it was asked for and told.
+      type: str
 problems:
   description: What went wrong unexpectedly, one line each. Also part of RV(observation).
   returned: always
@@ -216,10 +232,11 @@ problems:
 
 from typing import Any
 
-from ansible.module_utils import lvs_arp, lvs_host, lvs_keepalived
+from ansible.module_utils import lvs_arp, lvs_host, lvs_keepalived, lvs_ldirectord, lvs_pacemaker
 from ansible.module_utils.basic import AnsibleModule
 
 SCHEMA = 1
+_ASKED = ("keepalived", "ldirectord", "pacemaker", "network", "nftables", "managed")
 _PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -242,6 +259,10 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     observation["keepalived"] = (
         lvs_keepalived.view(host.problems, host.root) if wanted["keepalived"] else None
     )
+    observation["ldirectord"] = (
+        lvs_ldirectord.view(host.problems, host.root) if wanted["ldirectord"] else None
+    )
+    observation["pacemaker"] = lvs_pacemaker.held(host.problems, host.root) if wanted["pacemaker"] else None
     observation["problems"] = host.problems
     return observation
 
@@ -260,7 +281,7 @@ def main() -> None:
             **dict.fromkeys(("packages", "units", "modules", "sysctls", "files", "users"), names),
             "marker": {"type": "str"},
             "arp": {"type": "list", "elements": "dict", "default": [], "options": question},
-            **dict.fromkeys(("keepalived", "network", "nftables", "managed"), no),
+            **dict.fromkeys(_ASKED, no),
         },
         supports_check_mode=True,
     )

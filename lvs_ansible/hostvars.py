@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from lvs_ansible.origins import is_template, located, plain_secret
+from lvs_ansible.origins import is_template, located, plain_secrets
 from lvs_model.document import secret_paths
 from lvs_model.inventory import read_inventory
 from lvs_model.plan import compile_plan
@@ -59,10 +59,10 @@ def _plain_secrets(written: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Paths of secrets that stand in the inventory in plain text; where that cannot be told, they do not."""
     documents = {id(own[_DOCUMENT]): own[_DOCUMENT] for own in written.values() if _DOCUMENT in own}
     return [
-        f"{_DOCUMENT}[{document.get('name')}].{'.'.join(steps)}"
+        f"{_DOCUMENT}[{document.get('name')}]{place}"
         for document in documents.values()
         for steps in secret_paths()
-        if plain_secret(document, steps)
+        for place in plain_secrets(document, steps)
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,20 @@ def _is_vaulted(value: object) -> bool:
         return True
 
 
-def plain_secret(document: object, steps: Iterable[str]) -> bool:
-    """Whether a secret of a document, as it was written, stands in the inventory in plain text."""
-    node = document
-    for step in steps:
-        if not isinstance(node, Mapping) or step not in node:
-            return False
-        node = node[step]
-    return isinstance(node, str) and not is_template(node) and not _is_vaulted(node)
+def plain_secrets(document: object, steps: Sequence[str]) -> Iterator[str]:
+    """Where a kind of secret of a document, as it was written, stands in the inventory in plain text.
+
+    ``steps`` are the keys that lead to it; places are written as rules.secrets.path_of does, from the first
+    key on, with the numbers of lists on the way.
+    """
+    if isinstance(document, Sequence) and not isinstance(document, str):
+        for number, one in enumerate(document):
+            yield from (f"[{number}]{rest}" for rest in plain_secrets(one, steps))
+    elif not steps:
+        if isinstance(document, str) and not is_template(document) and not _is_vaulted(document):
+            yield ""
+    elif isinstance(document, Mapping) and steps[0] in document:
+        yield from (f".{steps[0]}{rest}" for rest in plain_secrets(document[steps[0]], steps[1:]))
 
 
 def located(problems: Iterable[Problem], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_model.components import keepalived, network
-from lvs_model.differences import Difference, down_servers, host_differences
+from lvs_model.checks_view import down_servers
+from lvs_model.differences import Difference, host_differences
+from lvs_model.engine_change import changing, ends, former, later, ours, runs, stops, unseen_directors
 from lvs_model.fitness import (
     away,
     failed,
@@ -19,6 +20,7 @@ from lvs_model.fitness import (
     unseen_retired,
 )
 from lvs_model.observation import Observation
+from lvs_model.pacemaker_fitness import pacemaker_fitness
 from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
 
@@ -26,7 +28,6 @@ from lvs_model.report import work_lines
 _NOT_ACTED_ON = {"contract", "stale", "pending", "health"}
 # Kinds that the last step mends, when nobody forwards to the host any more.
 _CONTRACTED = {"contract", "stale"}
-_UNITS = "/etc/systemd/system/"
 
 
 def compare(
@@ -40,21 +41,25 @@ def compare(
     the plan that were not asked (``--limit``) are left alone.
     ``accept_unreachable`` names unreachable directors without which the operator wants to go on.
 
-    Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``
-    and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed once more afterwards),
-    ``unreachable``, ``summary`` (text for the operator). Raises ModelError when something forbids to act.
+    Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``,
+    ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed
+    once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``summary`` (text
+    for the operator). Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])
     failures = {host: raw["failed"] for host, raw in observations.items() if "failed" in raw}
     seen = {host: Observation(host, raw) for host, raw in observations.items() if "schema" in raw}
     unreachable = sorted(host for host, raw in observations.items() if not raw)
     differences = {host: host_differences(plan["hosts"][host], one) for host, one in seen.items()}
+    new_engine = changing(plan, seen)
     unready = {host: unprepared(plan, host, differences[host], seen) for host in seen}
     problems = [
         *away(plan, unreachable, accepted),
         *failed(failures),
         *(problem for host in seen for problem in fitness(plan, plan["hosts"][host], seen[host])),
+        *pacemaker_fitness(plan, seen),
         *successors(plan, seen),
+        *unseen_directors(plan, seen, new_engine, accepted),
         *unseen_retired(plan, seen, _switching(plan, differences), accepted),
         *(
             problem
@@ -73,17 +78,29 @@ def compare(
     if problems:
         raise ModelError(problems)
     hosts = {host: _work(plan["hosts"][host], found) for host, found in differences.items() if found}
-    former = retiring(plan, seen)
+    order = _director_order(plan, hosts, seen)
+    waiting = [host for host in order if plan["hosts"][host]["cluster"] in new_engine]
+    for host in waiting:
+        own = plan["hosts"][host]
+        hosts[host] = later(own, hosts[host], seen[host])
+    retired = retiring(plan, seen)
+    for host in retired:
+        hosts[host]["leave"] = list(stops(former(plan["hosts"][host], seen[host])))
     return {
         "hosts": hosts,
         # A former director still balances until it is retired: only then it becomes a real server.
-        "expand": [host for host in _expanded(plan, hosts) if host not in former],
-        "expand_later": [host for host in _expanded(plan, hosts) if host in former],
+        "expand": [host for host in _expanded(plan, hosts) if host not in retired],
+        "expand_later": [host for host in _expanded(plan, hosts) if host in retired],
         "retire": sorted(
-            (host for host in hosts if host in former),
-            key=lambda host: any(map(seen[host].owns, _all_vips(plan))),
+            (host for host in hosts if host in retired), key=lambda host: _owns(plan, seen[host])
         ),
-        "directors": _director_order(plan, hosts, seen),
+        "directors": order,
+        # Those that change their engine leave the old one, standbys first, and then begin with the new one:
+        # the owner first, which must not find another one beside itself, unless the new one waits for all.
+        "leave": [host for host in waiting if hosts[host]["leave"] and not _owns(plan, seen[host])],
+        "begin": sorted(
+            waiting, key=lambda host: _owns(plan, seen[host]) == plan["hosts"][host]["begins_idle"]
+        ),
         # Only when no director that was not seen may still forward to a real server.
         "contract": [
             host
@@ -92,6 +109,7 @@ def compare(
             and all(one in seen or one in _given_up(plan, host, accepted) for one in _forwarders(plan, host))
         ],
         "again": _again(plan, hosts, seen),
+        "settle_s": max((_settle_s(plan, name, seen) for name in _clusters_of(plan, order)), default=0),
         "unreachable": unreachable,
         "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable, unready))),
     }
@@ -108,6 +126,10 @@ def _switching(plan: dict[str, Any], differences: dict[str, list[Difference]]) -
 
 def _expanded(plan: dict[str, Any], hosts: dict[str, Any]) -> list[str]:
     return [host for host in hosts if _is(plan, host, "real_server") and hosts[host]["act"]]
+
+
+def _owns(plan: dict[str, Any], seen: Observation) -> bool:
+    return any(map(seen.owns, _all_vips(plan)))
 
 
 def _all_vips(plan: dict[str, Any]) -> list[str]:
@@ -181,33 +203,13 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         "changes": [difference.text for difference in differences],
         "install": install,
         "actions": actions,
+        "health": planned["health"],
+        "begins_later": False,
         "act": bool(kinds - _NOT_ACTED_ON),
         "contract": bool(kinds & _CONTRACTED),
-        "stop": list(_stops(stale, items="contract" in kinds, retired=planned["role"] == "retired")),
+        "stop": list(ends(stale, items="contract" in kinds, retired=planned["role"] == "retired")),
         "remove": [{"path": path, "state": "absent"} for path in stale],
     }
-
-
-def _stops(stale: list[str], *, items: bool, retired: bool) -> Iterator[dict[str, Any]]:
-    """What ends whatever stale files have started: their own units know how, so files go afterwards."""
-    units = [keepalived.UNIT] if keepalived.CONFIGURATION in stale else []
-    units += [
-        path.removeprefix(_UNITS)
-        for path in stale
-        if path.startswith(_UNITS) and "/" not in path.removeprefix(_UNITS)
-    ]
-    for unit in units:
-        yield _forced(f"Stop {unit}, and start it no more at boot", "systemctl", "disable", "--now", unit)
-    if network.TOOL in stale or (retired and items):
-        yield _forced("Take back every network item", network.TOOL, "remove")
-    elif items or units:
-        yield _forced("Take back the network items that nobody needs", network.TOOL, "contract")
-        # What an older version's unit held may be what ours holds too.
-        yield _forced("Set what is missing of the others", network.TOOL, "apply")
-
-
-def _forced(name: str, *argv: str) -> dict[str, Any]:
-    return {"name": name, "argv": list(argv), "force": True}
 
 
 def _director_order(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
@@ -224,9 +226,27 @@ def _turn(planned: dict[str, Any], cluster: dict[str, Any], seen: Observation) -
 
     The owner must know a new director as its peer before that one starts and listens for adverts.
     """
-    if not seen.runs(planned["engine_unit"]):
+    if not any(runs(kind, seen) for kind in ours(seen)) and not seen.runs(planned["engine_unit"]):
         return 2
     return int(any(map(seen.owns, [*cluster["anchors"], *cluster["vips"]])))
+
+
+def _clusters_of(plan: dict[str, Any], hosts: list[str]) -> list[str]:
+    return list(dict.fromkeys(plan["hosts"][host]["cluster"] for host in hosts))
+
+
+def _settle_s(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> float:
+    """Seconds that a cluster needs to have an owner again after a change of its directors.
+
+    keepalived may elect anew at every reload. The others' managers keep what they have, unless one starts.
+    """
+    cluster = plan["clusters"][name]
+    elects = any(one["router_id"] is not None for one in cluster["instances"])
+    starts = any(
+        host in seen and not seen[host].runs(plan["hosts"][host]["engine_unit"])
+        for host in cluster["directors"]
+    )
+    return float(cluster["settle_s"]) if elects or starts else 0
 
 
 def _again(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:

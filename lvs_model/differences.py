@@ -7,7 +7,9 @@ from hashlib import sha256
 from typing import Any
 
 from lvs_model import ipvs_table
+from lvs_model.checks_view import View, checks_view, down_servers, without_table
 from lvs_model.components.nftables import RULES, comparable
+from lvs_model.components.pacemaker import DRIFT
 from lvs_model.observation import Observation
 
 
@@ -39,25 +41,14 @@ def host_differences(planned: dict[str, Any], seen: Observation) -> list[Differe
         *file_differences(planned, seen),
         *_kernel(planned, seen),
         *_units(planned, seen),
+        *_ldirectord(planned, seen),
+        *_resources(planned, seen),
         *_items(planned, seen),
         *_nftables(planned, seen),
         *_stale(planned, seen),
         *_table(planned, seen),
         *_health(planned, seen),
     ]
-
-
-def down_servers(planned: dict[str, Any], seen: Observation) -> dict[str, set[str]]:
-    """Real servers (address:port) by service key that a director's checks have found dead."""
-    view = seen.checkers or {}
-    return {
-        key: {
-            server
-            for server in service["servers"]
-            if (state := view.get((key, server))) and state["checked"] and not state["alive"]
-        }
-        for key, service in planned.get("ipvs", {}).items()
-    }
 
 
 def _unfinished(seen: Observation) -> list[Difference]:
@@ -135,7 +126,32 @@ def _units(planned: dict[str, Any], seen: Observation) -> list[Difference]:
             differences.append(Difference(f"active {name}", f"{name} is {state}, not active"))
         if unit.get("NeedDaemonReload") == "yes":
             differences.append(Difference("reload", f"systemd has not read {name} anew"))
+    for name in planned["idle_units"]:
+        if seen.unit(name).get("UnitFileState") == "enabled" or seen.runs(name):
+            text = f"{name} starts by itself, and not where the cluster manager wants it"
+            differences.append(Difference(f"idle {name}", text))
     return differences
+
+
+def _ldirectord(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """Whether it runs where the VIPs are, and only there: heartbeat does not watch it."""
+    if not planned["observe"]["ldirectord"] or not seen.runs(planned["engine_unit"]):
+        return []
+    runs = (seen.raw.get("ldirectord") or {}).get("pid") is not None
+    if without_table(planned, seen):
+        return [Difference("ldirectord extra", "ldirectord runs, and no VIP is here")] if runs else []
+    return [] if runs else [Difference("ldirectord missing", "ldirectord does not run beside the VIPs")]
+
+
+def _resources(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """What pacemaker's resources have not as planned; until all directors have its files, they stay so."""
+    view = seen.pacemaker
+    if not planned["observe"]["pacemaker"] or not seen.runs(planned["engine_unit"]):
+        return []
+    if view is None:
+        return [Difference("pending", "lvs-pacemaker has not told what the cluster has")]
+    found = [] if view.waits_for else view.differs
+    return [Difference(DRIFT, f"resources: {line}") for line in found]
 
 
 def _items(planned: dict[str, Any], seen: Observation) -> list[Difference]:
@@ -217,19 +233,28 @@ def _planned_server(server: dict[str, Any]) -> ipvs_table.Server:
 
 
 def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
-    """Differences of the kernel's table that keepalived will not mend by itself.
+    """Differences of the kernel's table that the engine will not mend by itself.
 
     What checks have found is no difference: a dead real server is missing, or has weight 0 where the service
     inhibits it, a dynamic weight is what it is, and below the quorum a fallback stands in. What is there
-    although it should not is one (keepalived removes nothing that it did not add). A real server whose
-    checks have no result yet is pending, in the table or not.
+    although it should not is one (an engine removes nothing that it did not add). A real server whose
+    checks have no result yet is pending, in the table or not. Where only the owner of the VIPs has a table,
+    another director's is empty.
     """
     if "ipvs" not in planned or not seen.runs(planned["engine_unit"]):
         return []
-    view = seen.checkers
-    if view is None:
-        return [Difference("pending", "keepalived has not told what its checks found")]
-    if seen.raw["ipvs"].get("table") is None:
+    unreadable = seen.raw["ipvs"].get("table") is None
+    if without_table(planned, seen):
+        extra = [] if unreadable else ipvs_table.diff({}, seen.table)
+        return [
+            Difference("table", f"{one.key} is in the table of a director without VIPs", fix=one.fix)
+            for one in extra
+        ]
+    view = checks_view(planned, seen)
+    if view is None and not unreadable:
+        engine = "keepalived" if planned["table_on"] == "every" else "ldirectord"
+        return [Difference("pending", f"{engine} has not told what its checks found")]
+    if view is None or unreadable:
         return [Difference("pending", "the kernel's IPVS table could not be read")]
     wanted = planned_table(planned)
     differences = []
@@ -250,16 +275,15 @@ def _table(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     return differences
 
 
-_View = dict[tuple[str, str], dict[str, bool]]
 _Servers = dict[str, ipvs_table.Server]
 
 
-def _checked(view: _View, key: str, server: str) -> bool:
+def _checked(view: View, key: str, server: str) -> bool:
     return view.get((key, server), {"checked": False})["checked"]
 
 
 def _as_checked(
-    key: str, service: ipvs_table.VirtualService, entry: dict[str, Any], found: _Servers, view: _View
+    key: str, service: ipvs_table.VirtualService, entry: dict[str, Any], found: _Servers, view: View
 ) -> None:
     """Make a planned service what it is after what its checks found."""
     for server, planned in list(service.servers.items()):

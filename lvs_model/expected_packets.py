@@ -17,6 +17,7 @@ from lvs_model.components.keepalived import Election
 from lvs_model.components.nft_words import needs_tracking
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory, network_of
+from lvs_model.manager_packets import manager_packets
 from lvs_model.packet_match import Packet
 from lvs_model.serving import Entry, Member, Serving, endpoint
 from lvs_model.topology import Family
@@ -41,7 +42,8 @@ def expected_packets(
     director = any(one.name == host.name for one in inventory.directors(cluster))
     if director:
         found += _elections(cluster, host, inventory, elections)
-        if services and elections:
+        found += manager_packets(cluster, host, inventory)
+        if services:
             found += _sync(cluster, host, inventory)
         spared = spares_tracking(cluster, nat_interfaces(cluster, host, services))
         found += islice(_requests(services, spared=spared), _MOST)

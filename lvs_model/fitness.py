@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_model.components.keepalived import CONFIGURATION, UNIT
+from lvs_model.checks_view import View, checks_view
 from lvs_model.components.network import CONFIGURATION as NETWORK_ITEMS
 from lvs_model.components.network import TOOL
 from lvs_model.differences import Difference, file_differences
+from lvs_model.engine_change import ours, runs
 from lvs_model.expected_packets import packets_of
 from lvs_model.observation import Observation
 from lvs_model.packet_filter import foreign_drops
@@ -72,7 +73,7 @@ def unprepared(
         for server in service["real_servers"]
         for address in server["addresses"].values()
     }
-    known = seen[host].checkers or {}
+    known = _known(plan, host, seen)
     found: dict[str, list[str]] = {}
     for key, service in planned.get("ipvs", {}).items():
         for server, entry in service["servers"].items():
@@ -80,6 +81,16 @@ def unprepared(
             if entry["weight"] > 0 and name not in seen and (key, server) not in known:
                 found.setdefault(name, []).append(key)
     return found
+
+
+def _known(plan: dict[str, Any], host: str, seen: dict[str, Observation]) -> View:
+    """The real servers that a director checks already; where only the owner does, those that it checks."""
+    planned, hosts = plan["hosts"][host], [host]
+    if "ipvs" not in planned:
+        return {}
+    if planned["table_on"] == "owner":
+        hosts = [one for one in plan["clusters"][planned["cluster"]]["directors"] if one in seen]
+    return {key: state for one in hosts for key, state in (checks_view(planned, seen[one]) or {}).items()}
 
 
 def left_out(host: str, servers: list[str]) -> Iterator[Problem]:
@@ -93,17 +104,12 @@ def left_out(host: str, servers: list[str]) -> Iterator[Problem]:
 
 
 def retiring(plan: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
-    """Hosts that shall be no director any more, and still run the toolkit's keepalived."""
+    """Hosts that shall be no director any more, and still run an engine of the toolkit's."""
     return [
         host
         for host, one in seen.items()
-        if plan["hosts"][host]["role"] != "director" and _configured_here(one) and one.runs(UNIT)
+        if plan["hosts"][host]["role"] != "director" and any(runs(kind, one) for kind in ours(one))
     ]
-
-
-def _configured_here(seen: Observation) -> bool:
-    """Whether the toolkit has configured keepalived on a host."""
-    return CONFIGURATION in (seen.raw.get("managed") or [])
 
 
 def successors(plan: dict[str, Any], seen: dict[str, Observation]) -> Iterator[Problem]:
@@ -115,16 +121,19 @@ def successors(plan: dict[str, Any], seen: dict[str, Observation]) -> Iterator[P
             for instance in cluster["instances"]:
                 owned = [vip for vip in instance["vips"] if seen[host].owns(vip)]
                 heirs = [seen[one] for one in instance["priorities"] if one in seen]
-                if owned and not any(
-                    one.runs(UNIT) and one.vrrp_states.get(instance["label"]) in {"BACKUP", "MASTER"}
-                    for one in heirs
-                ):
+                if owned and not any(_stands_by(instance, one) for one in heirs):
                     yield Problem(
                         f"host {host}",
                         f"it owns VIP {owned[0]} of cluster {name}, shall be no director any more, and no "
                         "other director stands by for it",
                         "add another director and deploy it first",
                     )
+
+
+def _stands_by(instance: dict[str, Any], seen: Observation) -> bool:
+    """Whether a director can take over an instance, as far as its engine tells."""
+    elected = instance["router_id"] is None or seen.vrrp_states.get(instance["label"]) in {"BACKUP", "MASTER"}
+    return elected and any(seen.runs(kind.unit) for kind in ours(seen))
 
 
 def unseen_retired(
@@ -235,21 +244,22 @@ def _unknown_items(planned: dict[str, Any], seen: Observation) -> Iterator[Probl
 def _loose_ends(plan: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
     """VIPs that somebody has put on an interface by hand: they would be answered for by two hosts.
 
-    What a keepalived of ours has left behind when it died, it takes over when it is started again; what
-    runs here and is not ours is another problem (_adoption).
+    What an engine of ours has left behind when it died, it takes over when it is started again; what runs
+    here and is not ours is another problem (_adoption).
     """
     director = planned["role"] == "director"
-    if planned["cluster"] is None or (_configured_here(seen) and (director or seen.runs(UNIT))):
+    if planned["cluster"] is None or any(director or runs(kind, seen) for kind in ours(seen)):
         return
     if director and seen.runs(planned["engine_unit"]):
         return
+    engine = planned.get("engine_unit", "keepalived.service").removesuffix(".service")
     for vip in plan["clusters"][planned["cluster"]]["vips"]:
         if seen.owns(vip):
             interface = seen.addresses[vip]
             command = f"ip address delete {vip}/{128 if ':' in vip else 32} dev {interface}"
             yield Problem(
                 f"host {seen.host}",
-                f"VIP {vip} is on its {interface}, and no keepalived of ours has put it there",
+                f"VIP {vip} is on its {interface}, and no {engine} of ours has put it there",
                 f"take it away where it is configured, and now: {command}",
             )
 
@@ -301,14 +311,15 @@ def _foreign(planned: dict[str, Any], seen: Observation) -> Iterator[str]:
 
 
 def _adoption(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
-    """A keepalived that somebody else has configured: its router id and peers are not ours.
+    """An engine that somebody else has configured: its router id and peers are not ours.
 
     Reloaded into our configuration while its peer still has the old one, it would own the VIPs beside it.
     """
     if "engine_unit" in planned and seen.runs(planned["engine_unit"]):
+        engine = planned["engine_unit"].removesuffix(".service")
         for path in _foreign(planned, seen):
             yield Problem(
                 f"host {seen.host}",
-                f"keepalived runs with a {path} that is not the toolkit's",
-                "stop keepalived here first (of a pair the standby), deploy, and then take over the other",
+                f"{engine} runs with a {path} that is not the toolkit's",
+                f"stop {engine} here first (of a pair the standby), deploy, and then take over the other",
             )

@@ -138,7 +138,7 @@ def read_inventory(
             problems.append(
                 Problem(root, "two different clusters have this name", "give one of them another name")
             )
-        inventory.clusters[cluster.name] = cluster
+        inventory.clusters[cluster.name] = _with_common_fallback(cluster)
     for name, variables in hostvars.items():
         if not _HOST_NAME.fullmatch(name):
             problems.append(
@@ -162,6 +162,24 @@ def read_inventory(
             Problem("lvs_cluster", "no host of the inventory has this variable", "describe a cluster in it")
         )
     return inventory, problems
+
+
+def _with_common_fallback(cluster: Cluster) -> Cluster:
+    """Give every service that names no fallback the one that ldirectord has for all."""
+    # Its own global one is not enough: it has none for firewall marks (fallback_find knows tcp and udp only).
+    common = cluster.ldirectord.fallback if cluster.ldirectord else None
+    if common is None or cluster.engine != "ldirectord":
+        return cluster
+    services = [
+        # A mark has no port of its own, and its fallback none either.
+        one.model_copy(
+            update={"fallback": common if one.mark is None else common.model_copy(update={"port": None})}
+        )
+        if one.fallback is None and any(vip.version == common.address.version for vip in one.vips)
+        else one
+        for one in cluster.services
+    ]
+    return cluster.model_copy(update={"services": services})
 
 
 def _named(document: object) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lvs_model.ipvs_table import Table, parse_table
 from lvs_model.keepalived_view import parse_checker_dump
+from lvs_model.pacemaker_view import PacemakerView, pacemaker_view
 
 
 def from_result(result: dict[str, Any]) -> dict[str, Any]:
@@ -176,6 +177,14 @@ class Observation:
             }
         except (ValueError, LookupError, TypeError):
             return {}
+
+    @cached_property
+    def pacemaker(self) -> PacemakerView | None:
+        """What its pacemaker holds of the cluster; None where it was not asked, or did not tell."""
+        try:
+            return pacemaker_view(self.raw.get("pacemaker"))
+        except ValueError:  # cut off
+            return None
 
     @property
     def sync_daemons(self) -> set[str]:

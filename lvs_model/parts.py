@@ -79,8 +79,8 @@ class Part:
     """All that one component asks of one host.
 
     ``sysctls`` are by name in slash form (``net/ipv4/vs/conntrack``), which also holds interfaces with
-    dots. ``items`` are what lvs-network shall hold in the kernel beside modules and sysctls
-    (components/network.py).
+    dots. ``units`` run and start at boot, ``idle_units`` must do neither. ``items`` are what lvs-network
+    shall hold in the kernel beside modules and sysctls (components/network.py).
     """
 
     component: str
@@ -89,6 +89,7 @@ class Part:
     sysctls: dict[str, str] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
     units: list[str] = field(default_factory=list)
+    idle_units: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
     prepare: list[Preparation] = field(default_factory=list)
     validate: list[Validation] = field(default_factory=list)
@@ -110,6 +111,7 @@ def merge(parts: Iterable[Part]) -> dict[str, Any]:
         "modules": list(dict.fromkeys(module for part in parts for module in part.modules)),
         "sysctls": {name: value for part in parts for name, value in part.sysctls.items()},
         "units": [unit for part in parts for unit in part.units],
+        "idle_units": [unit for part in parts for unit in part.idle_units],
         "files": [file.as_argument() for part in parts for file in part.files],
         "prepare": [{"name": one.name, "argv": list(one.argv)} for part in parts for one in part.prepare],
         "prepared": [one.shown_by for part in parts for one in part.prepare],

@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from lvs_model.components import ipvs, keepalived
+from lvs_model.check_times import first_result_s
+from lvs_model.components import ipvs
 from lvs_model.components.firewall import director_chains, merge_chains, real_server_chains
 from lvs_model.components.network import items_of, network
 from lvs_model.components.nftables import nftables
 from lvs_model.components.real_server import interfaces_of, real_server
 from lvs_model.document import Cluster
+from lvs_model.engines import KINDS, Engine, engine_of
 from lvs_model.expected_packets import expected_packets
 from lvs_model.inventory import Host, Inventory, network_of, read_inventory
 from lvs_model.parts import Part, merge
@@ -31,8 +33,7 @@ from lvs_model.report import plan_lines
 from lvs_model.rules import check
 from lvs_model.service_plan import requests_for, service_plan
 from lvs_model.serving import Member, Serving, serving, table
-from lvs_model.topology import all_router_ids, all_sync_ids, all_vips, marks
-from lvs_model.vrrp import crash_takeover_s, orderly_takeover_s
+from lvs_model.topology import Address, all_router_ids, all_sync_ids, all_vips, marks
 
 
 def compile_plan(
@@ -61,8 +62,8 @@ def compile_inventory(inventory: Inventory, warnings: list[str]) -> dict[str, An
     plan: dict[str, Any] = {"clusters": {}, "hosts": {}, "probes": {}, "warnings": warnings}
     for name, cluster in inventory.clusters.items():
         services = serving(cluster, inventory, service_marks)
-        common = keepalived.shared(cluster, inventory, router_ids, sync_ids.get(name), services)
-        _add_cluster(plan, cluster, inventory, common)
+        engine = engine_of(cluster, inventory, router_ids, sync_ids.get(name), services)
+        _add_cluster(plan, cluster, inventory, engine)
     plan["hosts"] |= {
         name: retired() | {"may_elect": _may_elect(inventory, inventory.hosts[name])}
         for name in inventory.retired
@@ -71,9 +72,7 @@ def compile_inventory(inventory: Inventory, warnings: list[str]) -> dict[str, An
     return plan
 
 
-def _add_cluster(
-    plan: dict[str, Any], cluster: Cluster, inventory: Inventory, common: keepalived.Shared
-) -> None:
+def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, common: Engine) -> None:
     planned = cluster_plan(cluster, [host.name for host in inventory.directors(cluster)], common)
     plan["clusters"][cluster.name] = planned
     entries = table(common.services)
@@ -84,26 +83,22 @@ def _add_cluster(
         if host.name in served:
             parts.append(real_server(cluster, host, served[host.name][1], director=True))
             chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
-        table_of_nft = nftables(chains)
-        filtered = bool(table_of_nft.files)
-        parts += [
-            table_of_nft,
-            keepalived.director(cluster, host, inventory, common, filtered=filtered),
-        ]
+        filters = nftables(chains)
+        engine = common.parts(host, filtered=bool(filters.files))
+        parts += [filters, *engine]
         roles = ["director", *(["real_server"] if host.name in served else [])]
-        found = _host(cluster, host, roles, parts) | {
-            # A change of these changes the table.
-            "table_files": [keepalived.CONFIGURATION],
-            "engine_unit": keepalived.UNIT,
-            "packets": expected_packets(cluster, host, inventory, common.services, common.elections),
-        }
-        found["observe"]["arp"] = _arp_questions(cluster, host, common)
-        # Where it takes part in each election, by the label of the instance.
-        found["elections"] = {
-            one.instance.label: host.interface_on(cluster, one.instance.network)
-            for one in common.elections
-            if host.name in one.instance.directors
-        }
+        found = _host(cluster, host, roles, parts) | common.told(host)
+        # What waits until another engine has ended (engine_change.py): the marks of its services among it.
+        waits = [filters, engine[-1]]
+        found["engine_actions"] = [
+            one.name
+            for part in waits
+            for one in part.actions
+            if part is engine[-1] or "nftables" in one.heals
+        ]
+        found["engine_health"] = [one.name for part in waits for one in part.health]
+        found["packets"] = expected_packets(cluster, host, inventory, common.services, common.elections)
+        found["observe"] |= _engine_questions(cluster, host, common)
         if common.services:
             found |= {"ipvs": entries, "table_bits": cluster.ipvs.table_bits}
         plan["hosts"][host.name] = found
@@ -138,9 +133,9 @@ def _served(
     return {name: entry for name, entry in found.items() if entry[1] or name not in directors}
 
 
-def cluster_plan(cluster: Cluster, directors: list[str], common: keepalived.Shared) -> dict[str, Any]:
+def cluster_plan(cluster: Cluster, directors: list[str], common: Engine) -> dict[str, Any]:
     """What a cluster is, in plain data; times are in seconds, ``directors`` in order of preference."""
-    instances = [_instance(cluster, one) for one in common.elections]
+    instances = common.instances()
     times = [one["failover_s"] for one in instances if one["failover_s"] is not None]
     sync = cluster.connection_sync
     return {
@@ -152,8 +147,8 @@ def cluster_plan(cluster: Cluster, directors: list[str], common: keepalived.Shar
         "router_id": instances[0]["router_id"],
         "instances": instances,
         "vips": [str(vip) for vip in all_vips(cluster)],
-        "anchors": [one["anchor"] for one in instances],
-        "services": [service_plan(one) for one in common.services],
+        "anchors": [one["anchor"] for one in instances if one["anchor"] is not None],
+        "services": [service_plan(cluster, one) for one in common.services],
         "failback": cluster.failover.failback,
         # Whether all of it shall go (playbooks/teardown.yml).
         "teardown": False,
@@ -166,7 +161,7 @@ def cluster_plan(cluster: Cluster, directors: list[str], common: keepalived.Shar
         # Seconds until every check under a new configuration has had its say.
         "gate_s": max(
             (
-                check.first_result_s
+                first_result_s(cluster, check)
                 for one in common.services
                 for member in one.members
                 for check in member.checks
@@ -176,48 +171,30 @@ def cluster_plan(cluster: Cluster, directors: list[str], common: keepalived.Shar
     }
 
 
-def _instance(cluster: Cluster, election: keepalived.Election) -> dict[str, Any]:
-    failover, given = cluster.failover, cluster.failover.authentication
-    options = {"version": election.version, "down_timer_adverts": failover.lost_adverts}
-    falling = sorted(election.priorities.values(), reverse=True)
-    times = None
-    if len(falling) > 1:
-        best, worst = crash_takeover_s(failover.advert_interval, falling[1], **options)
-        orderly = orderly_takeover_s(failover.advert_interval, falling[1], version=election.version)
-        times = {"crash_best": best, "crash_worst": worst, "orderly": orderly}
+def _engine_questions(cluster: Cluster, host: Host, common: Engine) -> dict[str, Any]:
+    """What lvs_facts asks on a director about its engine.
+
+    In ARP it asks its segments who answers for each IPv4 VIP, on the interface that has it.
+    """
+    questions = []
+    for vip, interface in common.places(host):
+        network = network_of(cluster, vip) or _elects(common, host, vip)
+        source = host.address_in(cluster.networks[network], 4)
+        if vip.version == 4 and source is not None:
+            questions.append({"interface": interface, "address": str(vip), "source": str(source)})
+    own = cluster.engine == "ldirectord" and bool(common.services)
     return {
-        "name": election.instance.name,
-        "label": election.instance.label,
-        "network": election.instance.network,
-        "family": election.family,
-        "router_id": election.router_id,
-        "version": election.version,
-        # VRRPv3 has none (RFC 5798, 9).
-        "authentication": given.type if given is not None and election.version == 2 else "none",
-        "anchor": str(election.anchor),
-        "vips": [str(vip) for vip in election.instance.vips],
-        "priorities": election.priorities,
-        "failover_s": times,
-        # Seconds until an owner is elected where there is none, with a second for jitter; where keepalived
-        # has just started, it does not take part before its delay is over.
-        "settle_s": failover.startup_delay
-        + crash_takeover_s(failover.advert_interval, falling[-1], **options)[1]
-        + 1,
+        "arp": questions,
+        "keepalived": cluster.engine == "keepalived",
+        "ldirectord": own,
+        "pacemaker": cluster.failover.method == "pacemaker",
     }
 
 
-def _arp_questions(cluster: Cluster, host: Host, common: keepalived.Shared) -> list[dict[str, str]]:
-    """What a director asks its segments: who answers for each IPv4 VIP, on the interface that has it."""
-    questions = []
-    for election in common.elections:
-        if host.name not in election.instance.directors:
-            continue
-        for vip, interface in keepalived.owned_addresses(cluster, host, election)[1:]:
-            network = network_of(cluster, vip) or election.instance.network
-            source = host.address_in(cluster.networks[network], 4)
-            if vip.version == 4 and source is not None:
-                questions.append({"interface": interface, "address": str(vip), "source": str(source)})
-    return questions
+def _elects(common: Engine, host: Host, vip: Address) -> str:
+    """The network on which the owner of a VIP is agreed upon that lies in none of the cluster's networks."""
+    (found,) = (str(one["network"]) for one in common.instances() if str(vip) in one["vips"])
+    return found
 
 
 def _host(cluster: Cluster, host: Host, roles: list[str], parts: list[Part]) -> dict[str, Any]:
@@ -275,12 +252,18 @@ def _observe(parts: list[Part], merged: dict[str, Any], roles: list[str]) -> dic
     """The arguments of lvs_facts: all that differences.py will ask about this host."""
     return {
         "packages": [name for part in parts for name in part.packages],
-        # A real server that was a director may still run the engine.
-        "units": list(dict.fromkeys([*merged["units"], keepalived.UNIT])),
+        # A real server that was a director may still run its engine, and a director another one.
+        "units": list(
+            dict.fromkeys(
+                [*merged["units"], *merged["idle_units"], *(unit for kind in KINDS for unit in kind.units)]
+            )
+        ),
         "modules": merged["modules"],
         "sysctls": list(merged["sysctls"]),
         "files": [file["path"] for file in merged["files"]],
-        "keepalived": "director" in roles,
+        "keepalived": False,
+        "ldirectord": False,
+        "pacemaker": False,
         "users": [user for part in parts for user in part.users],
         "marker": MANAGED,
         "arp": [],

@@ -12,8 +12,9 @@ def plan_lines(clusters: dict[str, Any]) -> list[str]:
     lines = []
     for name, cluster in clusters.items():
         directors = ", ".join(f"{host} (priority {value})" for host, value in cluster["directors"].items())
-        ids = ", ".join(str(one["router_id"]) for one in cluster["instances"])
-        lines.append(f"cluster {name}: directors {directors}, virtual router id {ids}")
+        ids = [str(one["router_id"]) for one in cluster["instances"] if one["router_id"] is not None]
+        known = f", virtual router id {', '.join(ids)}" if ids else ""
+        lines.append(f"cluster {name}: directors {directors}{known}")
         takeover = _takeover(cluster["failover_s"])
         lines.append(f"  {_counts(cluster)}" + (f"; takeover {takeover}" if takeover else ""))
     return lines
@@ -67,8 +68,8 @@ def _instance_rows(instance: dict[str, Any]) -> _Rows:
     return _rows(
         [instance["name"]],
         [instance["network"]],
-        [f"v{instance['version']} IPv{instance['family']}"],
-        [str(instance["router_id"])],
+        [] if instance["version"] is None else [f"v{instance['version']} IPv{instance['family']}"],
+        [] if instance["router_id"] is None else [str(instance["router_id"])],
         [host for host, _ in order],
         [str(priority) for _, priority in order],
         instance["vips"],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lvs_model.document import Service
+from lvs_model.check_times import detection_s
+from lvs_model.document import Cluster, Service
 from lvs_model.serving import Serving
 from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
 
@@ -12,7 +13,7 @@ from lvs_model.weights import ROUND_ROBIN, expected_shares, whole_rounds
 _MOST_REQUESTS = 10_000
 
 
-def service_plan(one: Serving) -> dict[str, Any]:
+def service_plan(cluster: Cluster, one: Serving) -> dict[str, Any]:
     """A service in plain data."""
     service = one.service
     weights = {member.name: member.weight for member in one.members}
@@ -45,7 +46,7 @@ def service_plan(one: Serving) -> dict[str, Any]:
         ],
         "requests": rounds if rounds <= _MOST_REQUESTS else service.probe.requests,
         "probe": {"header": service.probe.header, "request": _request(service)},
-        "detection_s": service.detection_s,
+        "detection_s": detection_s(cluster, service),
     }
 
 

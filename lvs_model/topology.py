@@ -131,7 +131,7 @@ def failover_segments(inventory: Inventory) -> dict[str, tuple[Scope, int | None
         )
         for cluster in inventory.clusters.values()
         for instance in instances(cluster, inventory)
-        if instance.network in cluster.networks
+        if instance.network in cluster.networks and cluster.failover.method == "vrrp"
     }
 
 
@@ -270,6 +270,11 @@ def nat_networks(cluster: Cluster, inventory: Inventory) -> list[str]:
     return list(found)
 
 
+def table_everywhere(cluster: Cluster) -> bool:
+    """Whether every director has the IPVS table; under ldirectord only the owner of the VIPs has it."""
+    return cluster.engine == "keepalived"
+
+
 def colocated(cluster: Cluster, inventory: Inventory, service: Service) -> bool:
     """Whether one of a service's real servers is a director of its cluster."""
     order = {host.name for host in inventory.directors(cluster)}
@@ -297,11 +302,13 @@ def _cluster_marks(cluster: Cluster, inventory: Inventory) -> dict[str, int]:
     found = {one.name: one.mark for one in cluster.services if isinstance(one.mark, int)}
     taken = set(found.values())
     losers = []
-    # A service of real servers that are directors too is always marked: docs/decisions/0011.
+    # A service of real servers that are directors too is always marked (docs/decisions/0011), unless only the
+    # owner of the VIPs has a table: what it sends to another director finds none there.
     wanted = (
         one.name
         for one in cluster.services
-        if one.mark == "auto" or (one.mark is None and colocated(cluster, inventory, one))
+        if one.mark == "auto"
+        or (one.mark is None and table_everywhere(cluster) and colocated(cluster, inventory, one))
     )
     for name in sorted(wanted):
         first = _first_mark(name)

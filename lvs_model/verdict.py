@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from math import sqrt
 from typing import Any
 
-from lvs_model.differences import down_servers, host_differences
+from lvs_model.checks_view import checks_view, down_servers, without_table
+from lvs_model.differences import host_differences
 from lvs_model.observation import Observation
 from lvs_model.serving import endpoint
 from lvs_model.weights import expected_shares, whole_rounds
@@ -36,6 +37,7 @@ def judge(
             for status, text in (
                 *_owners(cluster, directors),
                 *_standing_by(cluster, directors),
+                *_held_together(cluster, directors),
                 *_converged(plan, name, seen),
                 *_arp(plan, cluster, directors, seen),
                 *_requests(plan, name, directors, probes),
@@ -67,11 +69,14 @@ def _standing_by(cluster: dict[str, Any], directors: dict[str, Observation]) -> 
     for host, director in directors.items():
         mine = [one for one in cluster["instances"] if host in one["priorities"]]
         roles = {one["label"]: _role(one, director) for one in mine}
+        # Of other engines than VRRP's only the VIPs tell who has which role.
+        elections = {one["label"] for one in mine if one["router_id"] is not None}
         if director.vrrp_silent:
             yield "failed", f"{host}: keepalived's VRRP process does not answer; restart keepalived there"
         else:
             for label, role in roles.items():
-                yield from _instance_state(host, label, role, director, alone=len(roles) == 1)
+                if label in elections:
+                    yield from _instance_state(host, label, role, director, alone=len(roles) == 1)
         wanted = _sync_daemons(cluster, list(roles.values()))
         if director.sync_daemons != wanted:
             found = ", ".join(sorted(director.sync_daemons)) or "none"
@@ -82,9 +87,17 @@ def _standing_by(cluster: dict[str, Any], directors: dict[str, Observation]) -> 
             yield "proven", f"{host} runs the {', '.join(sorted(wanted))} sync daemon{plural}"
 
 
+def _held_together(cluster: dict[str, Any], directors: dict[str, Observation]) -> Iterator[tuple[str, str]]:
+    """What pacemaker says of the cluster on each director."""
+    for host, director in directors.items():
+        if director.pacemaker is not None:
+            for fault in director.pacemaker.faults(list(cluster["directors"])):
+                yield "failed", f"{host}: {fault}"
+
+
 def _role(instance: dict[str, Any], director: Observation) -> str:
     """What a director's addresses say of its part in an instance."""
-    owner = any(map(director.owns, [*instance["vips"], instance["anchor"]]))
+    owner = any(map(director.owns, [*instance["vips"], *filter(None, [instance["anchor"]])]))
     return "MASTER" if owner else "BACKUP"
 
 
@@ -129,8 +142,11 @@ def _converged(plan: dict[str, Any], name: str, seen: dict[str, Observation]) ->
         without = f", without {', '.join(down)} (found dead by its checks)" if down else ""
         if "ipvs" not in planned:
             yield "proven", f"{host} is as planned"
-        elif seen[host].checkers is None:
-            yield "failed", f"{host}: keepalived does not tell what its checks found"
+        elif without_table(planned, seen[host]):
+            yield "proven", f"{host} is as planned, and its kernel table is empty: it owns no VIP"
+        elif checks_view(planned, seen[host]) is None:
+            engine = "keepalived" if planned["table_on"] == "every" else "ldirectord"
+            yield "failed", f"{host}: {engine} does not tell what its checks found"
         else:
             yield "proven", f"{host}'s kernel table equals the plan{without}"
 

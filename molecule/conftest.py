@@ -140,9 +140,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return
     promised: Promise = item.funcargs["promise"] if "promise" in item.funcargs else read_promise()  # type: ignore[attr-defined]
     for name in promised.directors:
-        argv = ["journalctl", "--no-pager", "--lines=60", "--output=short-precise", "--unit=keepalived"]
+        units = [f"--unit={unit}" for unit in ("keepalived", "heartbeat", "corosync", "pacemaker")]
+        argv = ["journalctl", "--no-pager", "--lines=60", "--output=short-precise", *units]
         try:
             journal = Lab().run(name, argv, timeout=30, check=False).stdout
         except Exception as error:  # a report must not fail for a node that is down
             journal = f"not to be had: {error}"
-        result.sections.append((f"journal of keepalived on {name}", journal))
+        result.sections.append((f"journal of what moves the VIPs on {name}", journal))

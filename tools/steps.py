@@ -9,10 +9,10 @@ from pathlib import Path
 __all__ = ["KINDS", "Step", "find_scenarios", "plan_steps"]
 
 KINDS = ("lint", "unit", "scenarios")
-BUDGET_MINUTES = {"default": 10, "operations": 12}
+BUDGET_MINUTES = {"default": 10, "operations": 12, "heartbeat": 20, "pacemaker": 20}
 """What a scenario may cost on two cores without KVM; the others: 8 minutes. Overruns are reported."""
 BUDGET_MINUTES_ELSE = 8
-BY_NAME_ONLY = frozenset({"colocated", "lifecycle"})
+BY_NAME_ONLY = frozenset({"colocated", "heartbeat", "lifecycle", "pacemaker"})
 """Scenarios not yet seen to pass on the lab: no part of a whole run, `--scenario NAME` runs them."""
 LIMIT_FACTOR = 3
 """A scenario is ended after this many times its budget: then it hangs."""
@@ -84,8 +84,9 @@ def lint_steps(root: Path) -> list[Step]:
     """One linter a language; the production profile and its skips stand in .ansible-lint."""
     tools = root / ".venv" / "bin"
     found = {path for pattern in SHELL_SCRIPTS for path in root.glob(pattern)}
-    # lvs-network is Python: tests/unit/model checks it as it is rendered.
-    shell = sorted(str(path.relative_to(root)) for path in found if path.name != "lvs-network")
+    # These are Python: tests/unit/model checks them as they are rendered.
+    python = {"lvs-network", "lvs-pacemaker"}
+    shell = sorted(str(path.relative_to(root)) for path in found if path.name not in python)
 
     def step(name: str, *argv: str, limit_s: float = 300) -> Step:
         return Step(name, "lint", (str(tools / argv[0]), *argv[1:]), limit_s)

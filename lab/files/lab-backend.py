@@ -3,7 +3,8 @@
 Called as `lab-backend.py http=80,443 echo=7 udp=6970,6971 ftp=21`; all but http may be left out.
 
 HTTP: `/` gives the host's name, `/healthz` gives "ok", or 503 while /run/lab-backend/fail exists (its text is
-the body), `/bytes/N` gives N bytes, and POST or PUT `/upload` tells how many bytes came.
+the body), `/test.html` gives "Test Page", or the text of /run/lab-backend/page where that exists, `/bytes/N`
+gives N bytes, and POST or PUT `/upload` tells how many bytes came.
 One request a connection, so that every request is one scheduling decision of IPVS.
 Echo, UDP: lab_streams.py. FTP: lab_ftp.py.
 """
@@ -18,6 +19,7 @@ import sys
 import threading
 
 FAIL = pathlib.Path("/run/lab-backend/fail")
+PAGE = pathlib.Path("/run/lab-backend/page")
 NAME = socket.gethostname()
 MOST = 1 << 30  # bytes of one answer
 PIECE = b"0123456789abcdef" * 4096
@@ -39,6 +41,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = "ok\n"
             with contextlib.suppress(OSError):
                 status, body = 503, FAIL.read_text(encoding="utf-8", errors="replace") or "failing\n"
+        elif path == "/test.html":
+            body = "Test Page\n"
+            with contextlib.suppress(OSError):
+                body = PAGE.read_text(encoding="utf-8", errors="replace")
         self.answer(status, body)
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server calls

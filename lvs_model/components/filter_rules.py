@@ -106,7 +106,7 @@ def director_filter(
     if firewall is not None:
         if firewall.only_services:
             raw += [rule for family in families for rule in _rest(family)]
-        if cluster.connection_sync is not None and services and elections:
+        if cluster.connection_sync is not None and services:
             raw += _sync(cluster, host, inventory, cluster.connection_sync)
             output.append(_sync_sent(cluster, host, cluster.connection_sync))
     return {SETS: sets, "raw": raw, "raw_output": output}

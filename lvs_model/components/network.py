@@ -35,6 +35,11 @@ def items_of(parts: Iterable[Part]) -> list[str]:
     ]
 
 
+def keep(links: Iterable[str]) -> list[str]:
+    """Items for links on which a network manager must leave alone what it has not set."""
+    return [f"keep {link}" for link in sorted(set(links))]
+
+
 def network(parts: Iterable[Part], interfaces: list[str]) -> Part:
     """The tool, its unit and its configuration for all other parts of a host, on its ``interfaces``."""
     items = items_of(parts)

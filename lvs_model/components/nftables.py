@@ -18,6 +18,12 @@ RULES = "/etc/lvs-toolkit/nftables.nft"
 UNIT = "lvs-nftables.service"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 LOADED = "/run/lvs-toolkit/nftables.loaded"
+NEEDED = (
+    f"/bin/sh -c 'nft list table inet {TABLE} >/dev/null 2>&1 || nft -f {RULES} || "
+    f'{{ echo "not started: the table inet {TABLE} of nft cannot be loaded; mend that, then: '
+    f"systemctl reload-or-restart {UNIT}\" >&2; sleep 3; exit 1; }}'"
+)
+"""For ExecStartPre= of what moves the VIPs: on a director with a table it does not start without it."""
 SETS = "sets"
 """The name under which chains carry the declarations of sets."""
 

@@ -26,6 +26,9 @@ from lvs_model.document.failover import (
     TrackedProcess,
     TrackedScript,
 )
+from lvs_model.document.heartbeat import Heartbeat
+from lvs_model.document.ldirectord import Ldirectord
+from lvs_model.document.pacemaker import Pacemaker
 from lvs_model.document.secrets import secret_paths
 from lvs_model.document.service import (
     ALL_PORTS,
@@ -52,13 +55,16 @@ __all__ = [
     "Fallback",
     "FileCheck",
     "Forwarding",
+    "Heartbeat",
     "HostService",
     "HostVariables",
     "HttpCheck",
     "HttpsCheck",
     "Instance",
     "Ipvs",
+    "Ldirectord",
     "Network",
+    "Pacemaker",
     "PingCheck",
     "PortRange",
     "Probe",

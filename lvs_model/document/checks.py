@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag
 
 from lvs_model.document.base import Strict
-from lvs_model.document.texts import CheckCommand, Domain, Hexadecimal, Md5, Path, Token
+from lvs_model.document.texts import CheckCommand, Domain, Hexadecimal, Md5, Path, Token, Words
 from lvs_model.document.types import (
     Address,
     Count,
@@ -78,6 +78,10 @@ class HttpCheck(_Connecting):
     )
     digest: Md5 | None = Field(
         default=None, description="MD5 of a healthy answer's body, as `genhash` prints it."
+    )
+    receive: Words | None = Field(
+        default=None,
+        description="ldirectord: a text that the body of a healthy answer holds, as it stands there.",
     )
     virtual_host: Token | None = Field(default=None, description="Host header of the request.")
 

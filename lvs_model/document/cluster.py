@@ -11,6 +11,7 @@ from pydantic import Field
 from lvs_model.document.base import Strict
 from lvs_model.document.failover import ConnectionSync, Email, Failover
 from lvs_model.document.firewall import Firewall
+from lvs_model.document.ldirectord import Ldirectord
 from lvs_model.document.service import HostService, Service
 from lvs_model.document.texts import GroupName, InterfaceName, Line, Name
 from lvs_model.document.types import (
@@ -124,8 +125,13 @@ class Cluster(Strict):
 
     name: Name = Field(description="The cluster's name, unique in the inventory.")
     directors: GroupName = Field(description="Inventory group of the directors, in order of preference.")
-    engine: Literal["keepalived"] = Field(
-        default="keepalived", description="What fills the IPVS table and moves the VIPs."
+    engine: Literal["keepalived", "ldirectord"] = Field(
+        default="keepalived",
+        description="What fills the IPVS table. keepalived also moves the VIPs (failover.method vrrp); "
+        "beside ldirectord heartbeat or pacemaker does.",
+    )
+    ldirectord: Ldirectord | None = Field(
+        default=None, description="engine ldirectord: its options. Default: each option's own."
     )
     platforms: list[Platform] = Field(
         default=list(PLATFORMS),

@@ -39,7 +39,7 @@ _SAY = {
 }
 
 # Nothing at or below these keys is ever shown.
-_SECRET = {"authentication"}
+_SECRET = {"authentication", "key", "password"}
 
 
 def problems_of(

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from lvs_model.document.base import Strict
+from lvs_model.document.heartbeat import Heartbeat
+from lvs_model.document.pacemaker import Pacemaker
 from lvs_model.document.texts import Command, HostName, Name, Password, Token
 from lvs_model.document.types import (
     Address,
@@ -172,7 +174,11 @@ class Email(Strict):
 class Failover(Strict):
     """Which director owns the VIPs, and when that changes."""
 
-    method: Literal["vrrp"] = Field(default="vrrp", description="How the directors elect the owner.")
+    method: Literal["vrrp", "heartbeat", "pacemaker"] = Field(
+        default="vrrp",
+        description="How the directors agree on the owner: vrrp under keepalived, heartbeat or pacemaker "
+        "under ldirectord.",
+    )
     network: Name = Field(description="Network on which the directors elect the owner.")
     version: Literal[2, 3] = Field(default=3, description="VRRP version; 2 knows IPv4 only.")
     transport: Literal["unicast", "multicast"] = Field(
@@ -212,6 +218,12 @@ class Failover(Strict):
     instances: list[Instance] = Field(default=[], description="Default: one, named like the cluster.")
     sync_groups: list[SyncGroup] = Field(
         default=[], description="Sets of instances that always have the same owner."
+    )
+    heartbeat: Heartbeat | None = Field(
+        default=None, description="method heartbeat: its options. Default: each option's own."
+    )
+    pacemaker: Pacemaker | None = Field(
+        default=None, description="method pacemaker: its options. Default: each option's own."
     )
     track: Track = Field(default=Track(), description="What must work on a director that owns VIPs.")
     notify: Notify = Field(

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -15,6 +22,7 @@ from lvs_model.document.base import Strict
 from lvs_model.document.checks import Check, FileCheck, HttpCheck, TcpCheck
 from lvs_model.document.texts import Command, GroupName, Line, Name, Path, Token
 from lvs_model.document.types import (
+    LOCALHOST,
     Address,
     HttpStatus,
     LongSeconds,
@@ -26,6 +34,7 @@ from lvs_model.document.types import (
     PrefixLength,
     Protocol,
     Requests,
+    StandInAddress,
     Weight,
 )
 
@@ -113,9 +122,21 @@ class Thresholds(Strict):
 class Fallback(Strict):
     """The server that answers when too few real servers can: with an apology, or with everything."""
 
-    address: Address = Field(description="Its address.")
+    address: StandInAddress = Field(
+        description="Its address; 127.0.0.1: the director itself, whichever owns the VIP (forwarding dr)."
+    )
     port: Port | None = Field(default=None, description="Its port. Default: the service's.")
-    forwarding: Forwarding | None = Field(default=None, description="Default: as the service's.")
+    forwarding: Forwarding | None = Field(
+        default=None, description="Default: as the service's; of 127.0.0.1: dr."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _here(cls, value: Any) -> Any:  # noqa: ANN401 - whatever the document holds
+        """Deliver to the director itself as dr does: IPVS drops what NAT sends to it (ip_vs_xmit.c)."""
+        if isinstance(value, dict) and value.get("address") == str(LOCALHOST):
+            return value | {"forwarding": value.get("forwarding") or "dr"}
+        return value
 
 
 class ServiceNotify(Strict):

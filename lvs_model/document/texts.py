@@ -100,6 +100,12 @@ def _line(value: str) -> str:
     return value
 
 
+def _words(value: str) -> str:
+    if not value or len(value) > 200 or not value.isprintable():
+        raise ValueError("write 1 to 200 printable characters on one line")
+    return value
+
+
 def _text(pattern: re.Pattern[str]) -> WithJsonSchema:
     """What an editor checks of a text."""
     return WithJsonSchema({"type": "string", "pattern": f"^({pattern.pattern})$"})
@@ -118,4 +124,5 @@ Domain = Annotated[str, AfterValidator(_domain), _text(_DOMAIN)]
 Hexadecimal = Annotated[str, AfterValidator(_hexadecimal), _text(_HEX)]
 Md5 = Annotated[str, AfterValidator(_md5), _text(_MD5)]
 Password = Annotated[str, PlainValidator(_parse_password), _text(_PASSWORD)]
+Words = Annotated[str, AfterValidator(_words)]
 Line = Annotated[str, AfterValidator(_line)]

@@ -17,6 +17,7 @@ _PORTS = re.compile(r"(?P<first>[0-9]{1,5})(-(?P<last>[0-9]{1,5}))?(/(?P<protoco
 
 # Nobody's address: 0.0.0.0/8 (RFC 791, 3.2), :: and the limited broadcast (RFC 919, 7).
 _THIS_NETWORK = ip_network("0.0.0.0/8")
+LOCALHOST = IPv4Address("127.0.0.1")
 _NOWHERE = {ip_address("::"), ip_address("255.255.255.255")}
 
 
@@ -43,6 +44,10 @@ def _parse_address(value: object) -> IPv4Address | IPv6Address:
             "use an address of the network's own, no multicast, broadcast, loopback or link-local one",
         )
     return address
+
+
+def _parse_stand_in(value: object) -> IPv4Address | IPv6Address:
+    return LOCALHOST if value == str(LOCALHOST) else _parse_address(value)
 
 
 def _parse_subnet(value: object) -> IPv4Network | IPv6Network:
@@ -112,6 +117,11 @@ def _parse_ports(value: object) -> PortRange:
 Address = Annotated[
     IPv4Address | IPv6Address,
     PlainValidator(_parse_address),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
+]
+StandInAddress = Annotated[
+    IPv4Address | IPv6Address,
+    PlainValidator(_parse_stand_in),
     WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
 ]
 MulticastGroup = Annotated[

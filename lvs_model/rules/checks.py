@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvs_model.check_times import detection_s
 from lvs_model.document import Check, HttpCheck, HttpsCheck
 from lvs_model.problems import Problem
 from lvs_model.rules.registry import service_rule
@@ -149,7 +150,7 @@ def persistence_below_detection(served: Served) -> Iterator[Problem]:
 
     Mend: a longer persistence, as long as the application's sessions; or faster checks.
     """
-    persistence, detection = served.service.persistence, served.service.detection_s
+    persistence, detection = served.service.persistence, detection_s(served.cluster, served.service)
     if persistence is not None and persistence < detection:
         yield Problem(
             f"{served.path}.persistence",

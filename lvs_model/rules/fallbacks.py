@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lvs_model.document.types import LOCALHOST
 from lvs_model.inventory import network_of
 from lvs_model.problems import Problem
 from lvs_model.rules.registry import service_rule
@@ -99,7 +100,7 @@ def fallback_out_of_reach(served: Served) -> Iterator[Problem]:
     fallback = served.service.fallback
     if fallback is None or (fallback.forwarding or served.service.forwarding) != "dr":
         return
-    if network_of(served.cluster, fallback.address) is None:
+    if fallback.address != LOCALHOST and network_of(served.cluster, fallback.address) is None:
         yield Problem(
             f"{served.path}.fallback.address",
             f"{fallback.address} lies in no network of the cluster, and direct routing reaches only those",
@@ -141,3 +142,31 @@ def fallback_is_director(served: Served) -> Iterator[Problem]:
                 "the VIPs while another director owns them",
                 "use another host, or forwarding masquerade for the fallback",
             )
+
+
+@service_rule("fallback-here-not-direct")
+def fallback_here_not_direct(served: Served) -> Iterator[Problem]:
+    """The director itself is the fallback, and not by direct routing.
+
+    127.0.0.1 stands for whichever director owns the VIPs. IPVS delivers to it what it need not change; what
+    address translation or a tunnel sends to a loopback address the kernel drops
+    (net/netfilter/ipvs/ip_vs_xmit.c, crosses_local_route_boundary).
+
+    Wrong::
+
+        services:
+          - name: www
+            vips: [192.0.2.10]
+            ports: [80]
+            pool: edge_web
+            fallback: {address: 127.0.0.1, forwarding: tun}
+
+    Mend: leave `forwarding` out, and have a server on the directors that answers for the VIP.
+    """
+    fallback = served.service.fallback
+    if fallback is not None and fallback.address == LOCALHOST and fallback.forwarding != "dr":
+        yield Problem(
+            f"{served.path}.fallback.forwarding",
+            f"{fallback.forwarding} to {fallback.address} is dropped by the kernel",
+            "leave it out: what goes to the director itself goes directly",
+        )

@@ -26,7 +26,7 @@ def email_server_is_a_name(cluster: Cluster, view: View) -> Iterator[Problem]:
 
     Mend: name it by its address; or by a name that stands in /etc/hosts of every director.
     """
-    if cluster.email is None:
+    if cluster.email is None or cluster.engine != "keepalived":
         return
     try:
         ip_address(cluster.email.server)

@@ -18,6 +18,7 @@ from lvs_model.topology import (
     gateways,
     instances,
     server_address,
+    table_everywhere,
 )
 
 
@@ -63,7 +64,7 @@ class Served:
     @cached_property
     def marked(self) -> bool:
         """Whether it is known by a firewall mark: a given one, or since directors are in its pool."""
-        return self.service.mark is not None or self.colocated
+        return self.service.mark is not None or (self.colocated and table_everywhere(self.cluster))
 
     @cached_property
     def colocated(self) -> bool:
@@ -163,7 +164,7 @@ class View:
         for cluster in self.clusters:
             for instance in self.instances(cluster):
                 network = cluster.networks.get(instance.network)
-                if network is not None:
+                if network is not None and cluster.failover.method == "vrrp":
                     yield cluster, instance, network, election_family(cluster, instance, self.inventory)
 
     def hosts(self, cluster: Cluster) -> dict[str, Host]:

@@ -27,6 +27,7 @@ from lvs_model.components.keepalived.trackers import (
     tracker_blocks,
 )
 from lvs_model.components.keepalived.words import host_prefix, number
+from lvs_model.components.network import keep
 from lvs_model.document import Cluster
 from lvs_model.inventory import Host, Inventory
 from lvs_model.parts import Action, File, Health, Part, Preparation, Validation
@@ -88,8 +89,7 @@ def director(
 ) -> Part:
     """A director's keepalived; ``filtered``: it has a table of nft, without which it must not start."""
     context = _context(cluster, host, inventory, common)
-    context |= {"table": nftables.TABLE if filtered else None}
-    context |= {"rules": nftables.RULES, "table_unit": nftables.UNIT}
+    context |= {"needed": nftables.NEEDED if filtered else None}
     secret = cluster.failover.authentication is not None
     part = Part(
         component=_COMPONENT,
@@ -142,15 +142,14 @@ def director(
 
 
 def _kept(cluster: Cluster, host: Host, common: Shared) -> list[str]:
-    """Links on which a network manager must leave alone what it has not set.
+    """The links of the elections, which must not lose an address.
 
     keepalived does not put a VIP back: it gives up all of its VIPs, and elects an owner anew after its skew
     time; without its own address it is in fault (2.2.7 and 2.3.3, core/keepalived_netlink.c, set_vrrp_backup,
     down_instance).
     """
     mine = [one for one in common.elections if host.name in one.instance.directors]
-    links = {link for one in mine for _, link in owned_addresses(cluster, host, one)}
-    return [f"keep {link}" for link in sorted(links)]
+    return keep(link for one in mine for _, link in owned_addresses(cluster, host, one))
 
 
 def _further_files(cluster: Cluster, common: Shared, context: dict[str, Any]) -> list[File]:

@@ -100,7 +100,12 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         # Options of the operator's own, which must stay.
         "ansible_ssh_args": "-o ControlMaster=auto -o ControlPath=/shared -o ForwardAgent=yes",
         "__cluster_plan": {"hosts": dict.fromkeys(_ACTIONS, planned)},
-        "__observe_work": {"hosts": {host: {"actions": actions} for host, actions in _ACTIONS.items()}},
+        "__observe_work": {
+            "hosts": {
+                host: {"actions": actions, "health": [], "begins_later": False}
+                for host, actions in _ACTIONS.items()
+            }
+        },
         "__observe_result": {"observation": {"users": {}, "files": {}, "units": {}}},
         "host_guard_s": 77,
     }

@@ -165,7 +165,7 @@ def test_without_ansibles_tags_nothing_is_known_and_nothing_fails(
     case.document["failover"] = secret
     own = written(case, case.document)
 
-    assert not origins.plain_secret(case.document, ("failover", "authentication", "password"))
+    assert list(origins.plain_secrets(case.document, ("failover", "authentication", "password"))) == []
     assert planned(own, case.groups)["warnings"] == []
     own["web1"]["lvs_weight"] = -1
     (problem,) = planned(own, case.groups)["problems"]
@@ -237,3 +237,22 @@ def test_an_inventory_with_a_problem_is_not_torn_down() -> None:
 
     assert list(found) == ["problems"]
     assert "forwarding" in str(found["problems"][0])
+
+
+@pytest.mark.parametrize(
+    ("password", "places"),
+    [
+        ("hunter2", [".failover.pacemaker.fencing.devices[1].password"]),
+        ("{{ vault_password }}", []),
+        (["hunter2"], [".failover.pacemaker.fencing.devices[1].password[0]"]),
+    ],
+)
+def test_secrets_in_lists_are_found_where_they_stand(
+    password: object, places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(origins, "_is_vaulted", lambda _: False)
+    devices = [{"name": "one"}, {"name": "two", "password": password}]
+    document = {"failover": {"pacemaker": {"fencing": {"devices": devices}}}}
+    steps = ("failover", "pacemaker", "fencing", "devices", "password")
+
+    assert list(origins.plain_secrets(document, steps)) == places

@@ -26,6 +26,7 @@ NAMES = sorted(
     place.name for place in INVENTORIES.iterdir() if (place / "hosts.yml").is_file() and place.name != "lab"
 )
 PASSWORD = "s3cret:x"  # noqa: S105 - the test's own
+SECRETS = {"LVS_VRRP_PASSWORD": PASSWORD, "LVS_HEARTBEAT_SECRET": "a.long.secret.of.this.test"}
 
 
 @cache
@@ -37,7 +38,7 @@ def inputs(name: str) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
     source = InventoryManager(loader=loader, sources=[str(INVENTORIES / name)])
     variables = VariableManager(loader=loader, inventory=source)
     hostvars: dict[str, dict[str, Any]] = {}
-    with patch.dict(os.environ, {"LVS_VRRP_PASSWORD": PASSWORD}):
+    with patch.dict(os.environ, SECRETS):
         for host in source.get_hosts():
             own = variables.get_vars(host=host, include_hostvars=False)
             templar = Templar(loader=loader, variables=own)

@@ -63,7 +63,12 @@ def _lines(text: str, word: str) -> list[str]:
     return re.findall(rf"^\s*{word} (.*)$", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("name", "failback"), [(name, name in {"nginx-pair", "web-pair"}) for name in NAMES])
+UNDER_KEEPALIVED = [name for name in NAMES if name != "tunnel-pair"]
+
+
+@pytest.mark.parametrize(
+    ("name", "failback"), [(name, name in {"nginx-pair", "web-pair"}) for name in UNDER_KEEPALIVED]
+)
 def test_only_the_pairs_take_their_roles_back(name: str, failback: bool) -> None:
     for host, planned in plan(name)["hosts"].items():
         if planned["role"] == "director":
@@ -166,3 +171,24 @@ def test_the_password_is_in_the_file_that_needs_it_and_nowhere_else() -> None:
         assert [(file["path"], file["mode"]) for file in holding] == [(f"/{CONFIGURATION}", "0640")]
         assert PASSWORD not in json.dumps({key: planned[key] for key in planned if key != "files"})
     assert PASSWORD not in json.dumps({key: found[key] for key in found if key != "hosts"})
+
+
+def test_tunnel_pair_has_both_directors_among_its_real_servers() -> None:
+    own = files("tunnel-pair", "loadbalancer")
+    text = own["etc/ha.d/ldirectord.cf"]
+    assert _lines(text, "virtual =") == ["192.168.136.10:80"]
+    last = ("101", "102", "103", "11", "12")
+    assert _lines(text, "real =") == [f"192.168.136.{one}:80 ipip 1" for one in last]
+    assert _lines(text, "fallback =") == ["127.0.0.1:80 gate"] * 2
+    assert _lines(text, "quiescent =") == ["no", "yes"]
+    # Neither director has the VIP but where it owns it, and no mark: only the owner has a table.
+    assert "mark set" not in own["etc/lvs-toolkit/nftables.nft"]
+    for host in ("loadbalancer", "backup"):
+        items = plan("tunnel-pair")["hosts"][host]["items"]
+        assert [item for item in items if "192.168.136.10" in item] == ["local 192.168.136.10"]
+        assert "up tunl0" in items
+    assert "address 192.168.136.10 tunl0" in plan("tunnel-pair")["hosts"]["real1"]["items"]
+    assert (
+        files("tunnel-pair", "loadbalancer")["etc/ha.d/haresources"]
+        == files("tunnel-pair", "backup")["etc/ha.d/haresources"]
+    )

@@ -76,6 +76,10 @@ def request(port: int, method: str, path: str, body: bytes | None = None) -> tup
     return response.status, response.read()
 
 
+def test_the_test_page(ports: Ports) -> None:
+    assert request(ports.http, "GET", "/test.html") == (200, b"Test Page\n")
+
+
 def test_several_web_ports(ports: Ports) -> None:
     for port in (ports.http, ports.more):
         assert request(port, "GET", "/") == (200, f"{NAME}\n".encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +219,16 @@ def test_what_a_director_lacks(table: str, lacking: str) -> None:
     found = Directors(PretendedLab(tables=[table]), PROMISE).lacking("lb2")
     assert lacking in found
     assert bool(found) is bool(lacking)
+
+
+@pytest.mark.parametrize(
+    ("director", "table", "lacks"),
+    [("lb1", SAVED, False), ("lb1", "\n", True), ("lb2", SAVED, True), ("lb2", "\n", False)],
+    ids=["owner, full", "owner, empty", "standby, full", "standby, empty"],
+)
+def test_under_a_cluster_manager_only_the_owner_shall_have_a_table(
+    director: str, table: str, *, lacks: bool
+) -> None:
+    managed = replace(PROMISE, owner_only=True)
+
+    assert bool(Directors(PretendedLab(tables=[table]), managed).lacking(director)) is lacks

@@ -70,6 +70,17 @@ def test_a_lone_director_has_nobody_to_take_over(promise: Promise) -> None:
         alone.takeover_s("lb1")
 
 
+def test_under_a_cluster_manager_times_are_its_own_and_only_the_owner_has_a_table(promise: Promise) -> None:
+    assert (promise.owner_only, promise.managed_s) == (False, None)
+
+    managed = read_promise(PROJECT / "molecule" / "pacemaker" / "inventory")
+
+    assert managed.owner_only
+    assert managed.managed_s is not None
+    assert managed.takeover_s("lb1") == (managed.managed_s["crash_best"], managed.managed_s["crash_worst"])
+    assert managed.orderly_s("lb1") == managed.managed_s["orderly"]
+
+
 def test_an_inventory_without_a_cluster_is_refused_by_the_plan() -> None:
     listing = {"_meta": {"hostvars": {}}, "all": {"children": ["probes"]}, "probes": {"hosts": ["client1"]}}
     with pytest.raises(LabError, match="no host of the inventory has this variable"):

@@ -14,13 +14,15 @@ from lvs_model.components.nftables import RULES, TABLE
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 
-from .pretended import Raw, checker_dump, daemons_text, elections_json, link, mac, table_text
+from .pretended import Raw, checker_dump, daemons_text, elections_json, held, link, mac, table_text
 
 Hostvars = dict[str, dict[str, Any]]
 Groups = dict[str, list[str]]
 Plan = dict[str, Any]
 
 DIRECTORS = ("lb1", "lb2")
+# Whatever moves VIPs: every host is asked for all of them.
+ENGINES = ("keepalived.service", "heartbeat.service", "pacemaker.service", "corosync.service")
 SERVERS = ("web1", "web2", "web3")
 
 _DOCUMENT: dict[str, Any] = {
@@ -193,6 +195,9 @@ class Site:
 
     def _places(self, host: str) -> dict[str, str]:
         """Where a director has what it owns: interface by address, from the script that removes it."""
+        if self.plan["hosts"][host]["table_on"] == "owner":
+            vips: dict[str, str] = self.plan["hosts"][host]["vips"]
+            return vips
         files = self.plan["hosts"][host]["files"]
         (script,) = (file["content"] for file in files if file["path"].endswith("keepalived-release"))
         lines = [line.split(" ") for line in script.splitlines() if line.startswith("release ")]
@@ -206,7 +211,7 @@ class Site:
         instances = self.plan["clusters"][planned["cluster"]]["instances"] if planned["cluster"] else []
         for place, instance in enumerate(instances):
             if planned["role"] == "director" and self._owner(planned["cluster"], place) == host:
-                for address in (instance["anchor"], *instance["vips"]):
+                for address in filter(None, (instance["anchor"], *instance["vips"])):
                     own[self._places(host)[address]].append(address)
         own.setdefault("lo", [])
         for item in planned["items"]:
@@ -239,6 +244,8 @@ class Site:
         states = self._states(host)
         runs = ["MASTER", "BACKUP"] if cluster["sync_daemons"] == "both" else [next(iter(states.values()))]
         table = planned.get("ipvs", {})
+        if planned["table_on"] == "owner" and self._owner(planned["cluster"], 0) != host:
+            table = {}
         good = {key: dict.fromkeys(service["servers"], (True, True)) for key, service in table.items()}
         return {
             "ipvs": {
@@ -251,12 +258,22 @@ class Site:
                 {**question, "macs": self._answers(host, question["address"]), "skipped": None}
                 for question in planned["observe"]["arp"]
             ],
-            "keepalived": {
-                # Process ids; without services there is no checker.
-                **{"main": 700, "checker": 701 if table else None, "vrrp": 702},
-                "json": elections_json(planned, cluster["instances"], states),
-                "data": checker_dump(good) if table else None,
-            },
+            "keepalived": self._keepalived(planned, states, good)
+            if planned["observe"]["keepalived"]
+            else None,
+            "ldirectord": {"pid": 710 if table else None, "log": "", "maintenance": []}
+            if planned["observe"]["ldirectord"]
+            else None,
+            "pacemaker": held(list(cluster["directors"])) if planned["observe"]["pacemaker"] else None,
+        }
+
+    def _keepalived(self, planned: dict[str, Any], states: dict[str, str], good: Any) -> Raw:  # noqa: ANN401
+        instances = self.plan["clusters"][planned["cluster"]]["instances"]
+        return {
+            # Process ids; without services there is no checker.
+            **{"main": 700, "checker": 701 if good else None, "vrrp": 702},
+            "json": elections_json(planned, instances, states),
+            "data": checker_dump(good) if good else None,
         }
 
 
@@ -271,4 +288,6 @@ _NO_DIRECTOR: Raw = {
     "ipvs": {"proc": None, "table": None, "daemons": None, "conn_tab_bits": None},
     "arp": [],
     "keepalived": None,
+    "ldirectord": None,
+    "pacemaker": None,
 }

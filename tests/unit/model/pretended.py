@@ -90,6 +90,12 @@ def elections_json(planned: dict[str, Any], instances: list[dict[str, Any]], sta
     return json.dumps(entries)
 
 
+def held(directors: list[str], **changes: Any) -> str:  # noqa: ANN401
+    """What `lvs-pacemaker held` prints on a director of a cluster that is as planned, but for some keys."""
+    right = {"running": True, "coordinator": directors[0], "quorate": True, "online": directors}
+    return json.dumps(right | {"standby": [], "waits_for": [], "differs": []} | changes)
+
+
 def daemons_text(*states: str) -> str:
     """What `ipvsadm -ln --daemon` prints of the sync daemons that a director in these VRRP states runs."""
     return "".join(

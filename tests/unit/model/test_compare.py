@@ -16,8 +16,11 @@ def test_a_converged_cluster_has_nothing_to_do() -> None:
         "expand_later": [],
         "retire": [],
         "directors": [],
+        "leave": [],
+        "begin": [],
         "contract": [],
         "again": [],
+        "settle_s": 0,
         "unreachable": [],
         "summary": [*KERNELS, "0 of 5 hosts differ from the plan"],
     }
@@ -211,18 +214,6 @@ def test_its_own_local_vip_makes_it_no_owner() -> None:
     changed(site, "lb1", "lb2")
 
     assert work(site)["directors"] == ["lb2", "lb1"]
-
-
-def test_a_director_runs_if_its_engine_does() -> None:
-    site = Site()
-    changed(site, "lb1", "lb2")
-    for host in ("lb1", "lb2"):
-        site.plan["hosts"][host]["engine_unit"] = "other.service"
-        site.seen[host]["units"]["other.service"] = {**STOPPED, "ActiveState": "active"}
-    # keepalived runs on both; of the engine only the standby's does not.
-    site.seen["lb2"]["units"]["other.service"] = None
-
-    assert work(site)["directors"] == ["lb1", "lb2"]
 
 
 # Looking again.

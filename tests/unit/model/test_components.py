@@ -50,6 +50,11 @@ def kinds(host: dict[str, Any]) -> set[str]:
         found.add("network")
     if RULES in {file["path"] for file in host["files"]}:
         found.add("nftables")
+    found |= {f"idle {unit}" for unit in host["idle_units"]}
+    if host["observe"]["ldirectord"]:
+        found |= {"ldirectord missing", "ldirectord extra"}
+    if host["observe"]["pacemaker"]:
+        found.add("pacemaker")
     return found
 
 
@@ -72,7 +77,11 @@ def test_actions_are_triggered_by_files_of_the_host(case: str, host: str) -> Non
     assert triggers <= paths
     # Scripts that only systemd calls take effect by themselves: at the next call.
     assert {path for path in paths - triggers if not path.startswith("/usr/local/lib/")} <= {
-        "/etc/modprobe.d/lvs-director.conf"  # in effect when ip_vs is loaded anew: a note says so
+        "/etc/modprobe.d/lvs-director.conf",  # in effect when ip_vs is loaded anew: a note says so
+        # Scripts that only heartbeat and pacemaker call.
+        "/etc/ha.d/resource.d/lvs-role",
+        "/etc/ha.d/resource.d/lvs-vip6",
+        "/usr/lib/ocf/resource.d/lvs-toolkit/lvs-role",
     }
 
 
@@ -84,13 +93,14 @@ def test_units_are_read_before_they_are_started(case: str, host: str) -> None:
         for action in plan["actions"]
         if action["argv"][0] == "systemctl" and "contract" not in action["heals"]
     ]
-
+    # Of other engines' daemons the first words are the same, and their own tools say the rest.
+    own = [unit for unit in plan["units"] if unit.startswith(("lvs-", "keepalived"))]
     # The two of lvs-network are one component's.
     network, watch = "lvs-network.service", "lvs-network-watch.service"
     together = {network: [network, watch]}
-    assert calls == [
+    expected = [
         call
-        for unit in plan["units"]
+        for unit in own
         if unit != watch
         for call in (
             ["daemon-reload"],
@@ -98,6 +108,13 @@ def test_units_are_read_before_they_are_started(case: str, host: str) -> None:
             *(["reload-or-restart", one] for one in together.get(unit, [unit])),
         )
     ]
+    others = calls[len(expected) :]
+
+    assert calls[: len(expected)] == expected
+    assert bool(others) == (own != plan["units"])
+    if others:
+        assert others[0] == ["disable", "--now", "ldirectord.service"]
+        assert [call[0] for call in others[1:3]] == ["daemon-reload", "enable"]
 
 
 def test_packets_are_marked_before_keepalived_starts() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lvs_model.differences import Difference, down_servers, host_differences, planned_table
+from lvs_model.checks_view import down_servers
+from lvs_model.differences import Difference, host_differences, planned_table
 from lvs_model.observation import Observation
 
 from .builders import Case, Site

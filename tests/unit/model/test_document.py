@@ -22,15 +22,15 @@ _NETWORK = {"interface": "eth2", "subnets": ["10.0.0.0/8"]}
 
 
 KNOWN = {
-    "servces": "connection_sync, directors, email, engine, extra_lines, failover, firewall, ipvs, name, "
-    "networks, platforms, services, weight_error",
+    "servces": "connection_sync, directors, email, engine, extra_lines, failover, firewall, ipvs, "
+    "ldirectord, name, networks, platforms, services, weight_error",
     "networks/front/mtuu": "interface, mtu, routed_in, segment, subnets",
     "connection_sync/ttll": "daemons, group, id, longest, network, port, refresh, retries, threshold, ttl",
     "services/0/forwardng": "check, extra_lines, fallback, forwarding, hysteresis, mark, min_servers, name, "
     "notify, notify_at_stop, on_failure, one_packet, persistence, persistence_prefix, pool, ports, probe, "
     "protocol, quorum, scheduler, scheduler_flags, server_port, starts_down, thresholds, tunnel, vips",
-    "services/0/check/pth": "address, digest, interval, path, port, retries, retry_delay, status, timeout, "
-    "type, virtual_host, warm_up",
+    "services/0/check/pth": "address, digest, interval, path, port, receive, retries, retry_delay, status, "
+    "timeout, type, virtual_host, warm_up",
     "failover/track/scrips": "networks, processes, scripts",
 }
 
@@ -117,7 +117,7 @@ PORT_RULE = "write 80, '6970-6999' or '554/tcp', with ports from 1 to 65535"
         ),
         ("services/0/protocol", "icmp", "'icmp' is not allowed", "use 'tcp', 'udp' or 'sctp'"),
         ("failover/version", "3", "'3' is not allowed", "use a value 2 or 3"),
-        ("engine", "ldirectord", "'ldirectord' is not allowed", "use 'keepalived'"),
+        ("engine", "nginx", "'nginx' is not allowed", "use 'keepalived' or 'ldirectord'"),
         ("failover/failback", "perhaps", "'perhaps' is no boolean", "write true or false"),
         # Names.
         ("services/0/name", "Web", "'Web' is not allowed", NAME_RULE),

@@ -10,7 +10,7 @@ import pytest
 
 from lvs_model.plan import compile_plan
 
-from .builders import Case, Plan
+from .builders import ENGINES, Case, Plan
 
 
 def files(plan: Plan, host: str) -> dict[str, dict[str, Any]]:
@@ -177,7 +177,8 @@ def test_a_host_is_asked_for_all_that_will_be_compared() -> None:
     assert observe["sysctls"] == list(planned["sysctls"])
     assert observe["files"] == [file["path"] for file in planned["files"]]
     network = ["lvs-network.service", "lvs-network-watch.service"]
-    assert observe["units"] == planned["units"] == [*network, "keepalived.service"]
+    assert planned["units"] == [*network, "keepalived.service"]
+    assert observe["units"] == [*network, *ENGINES]
     assert observe["network"] and observe["nftables"] and observe["managed"]
     assert observe["keepalived"] is True
     assert observe["arp"] == [{"interface": "eth0", "address": "192.0.2.10", "source": "192.0.2.12"}]
@@ -189,7 +190,7 @@ def test_a_real_server_is_asked_neither_for_keepaliveds_state_nor_for_arp() -> N
     assert (observe["keepalived"], observe["arp"], observe["modules"]) == (False, [], [])
     # But whether it still runs: it may have been a director.
     network = ["lvs-network.service", "lvs-network-watch.service"]
-    assert observe["units"] == [*network, "keepalived.service"]
+    assert observe["units"] == [*network, *ENGINES]
 
 
 def test_directors_differ_in_what_is_theirs_only() -> None:

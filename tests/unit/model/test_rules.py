@@ -23,17 +23,23 @@ from .rule_cases import (
     addresses,
     checks,
     election,
+    engines,
     firewall,
     forwarding,
+    heartbeat,
     names,
     nat,
+    pacemaker,
     pools,
     sync,
     tunnels,
     unused,
 )
 
-_MODULES = (names, addresses, election, sync, pools, forwarding, nat, tunnels, firewall, checks, unused)
+_MODULES = (
+    *(names, addresses, election, sync, pools, forwarding, nat, tunnels, firewall, checks, unused),
+    *(engines, heartbeat, pacemaker),
+)
 ROWS = [row for module in _MODULES for row in module.TABLE]
 PAGES = ROOT / "docs" / "rules"
 TRIGGERS = [row for row in ROWS if isinstance(row, Trigger)]

@@ -89,7 +89,7 @@ def test_observation_has_what_is_documented(tmp_path: Path) -> None:
     documented = yaml.safe_load(lvs_facts.RETURN)["observation"]["contains"]
     lists = ("packages", "units", "modules", "sysctls", "files", "users", "arp")
     wanted: dict[str, list[object]] = {name: [] for name in lists}
-    asked = dict.fromkeys(("keepalived", "network", "nftables", "managed"), True)
+    asked = dict.fromkeys(lvs_facts._ASKED, True)
     host = lvs_host.Host(lambda argv: (127, "", ""), str(tmp_path))
     observation = lvs_facts.observe(host, {**wanted, **asked, "marker": None})
     assert set(observation) - {"problems"} == set(documented)

@@ -211,7 +211,9 @@ def test_every_template_is_rendered_at_its_path() -> None:
         for planned in plan(case)["hosts"].values()
         for file in planned["files"]
     }
-    mirrored = {"/" + _id(path).split("/templates/")[1].removesuffix(".j2") for path in FILES}
+    # A header would become a part of the key (lvs_model/components/pacemaker/links.py).
+    bare = {"/etc/corosync/authkey"}
+    mirrored = bare | {"/" + _id(path).split("/templates/")[1].removesuffix(".j2") for path in FILES}
 
     assert mirrored == rendered
 

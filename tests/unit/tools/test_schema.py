@@ -54,7 +54,19 @@ def test_it_is_a_json_schema_without_words_that_json_schema_does_not_know() -> N
 
     walk(schema())
     assert found <= {
-        *("$schema", "$ref", "title", "description", "default", "type", "enum", "const", "anyOf", "format"),
+        *(
+            "$schema",
+            "$ref",
+            "title",
+            "description",
+            "default",
+            "type",
+            "enum",
+            "const",
+            "anyOf",
+            "format",
+            "propertyNames",
+        ),
         *("minimum", "maximum", "exclusiveMinimum", "pattern", "minLength", "items", "minItems", "maxItems"),
         *("required", "additionalProperties", "minProperties"),
     }

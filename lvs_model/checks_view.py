@@ -1,0 +1,58 @@
+"""What a director's checks have found, whichever engine runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lvs_model.ldirectord_view import ambiguous, last_events, name_of
+from lvs_model.observation import Observation
+
+View = dict[tuple[str, str], dict[str, bool]]
+"""By (service key, address:port): whether it is ``alive``, and whether all has been ``checked`` once."""
+
+
+def checks_view(planned: dict[str, Any], seen: Observation) -> View | None:
+    """The engine's view of its real servers; None where it does not run or did not tell."""
+    if planned.get("table_on", "every") == "every":
+        return seen.checkers
+    return _of_ldirectord(planned, seen)
+
+
+def _of_ldirectord(planned: dict[str, Any], seen: Observation) -> View | None:
+    """From its log; of what that does not tell, the kernel's table is believed.
+
+    ldirectord takes a real server into the table after its first good check only.
+    """
+    told = seen.raw.get("ldirectord") or {}
+    if told.get("pid") is None or seen.raw["ipvs"].get("table") is None or without_table(planned, seen):
+        return None
+    events, shared = last_events(told.get("log") or ""), ambiguous(planned["ipvs"])
+    view: View = {}
+    for key, service in planned["ipvs"].items():
+        found = seen.table[key].servers if key in seen.table else {}
+        name = name_of(key)
+        for server, entry in service["servers"].items():
+            alive = None if name in shared else events.get((name, server))
+            if alive is None:
+                there = found.get(server)
+                alive = there is not None and (there.weight > 0 or entry["weight"] == 0)
+            view[key, server] = {"alive": alive, "checked": True}
+    return view
+
+
+def down_servers(planned: dict[str, Any], seen: Observation) -> dict[str, set[str]]:
+    """Real servers (address:port) by service key that a director's checks have found dead."""
+    view = (checks_view(planned, seen) if "ipvs" in planned else None) or {}
+    return {
+        key: {
+            server
+            for server in service["servers"]
+            if (state := view.get((key, server))) and state["checked"] and not state["alive"]
+        }
+        for key, service in planned.get("ipvs", {}).items()
+    }
+
+
+def without_table(planned: dict[str, Any], seen: Observation) -> bool:
+    """Whether a director has no table now because it does not own the VIPs."""
+    return planned.get("table_on") == "owner" and not any(map(seen.owns, planned["vips"]))

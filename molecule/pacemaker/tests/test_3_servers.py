@@ -1,0 +1,105 @@
+"""Real servers: one lost and back, a wrong page, all of them gone, and maintenance that nobody notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+
+import pytest
+
+from lab import Lab
+from lab.clients import http_names
+from lab.demo import INTERVAL_S
+from lab.directors import Directors
+from lab.figures import lost_at_most
+from lab.playbook import PlaybookRun
+from lab.promise import Promise
+from lab.traffic import Traffic
+
+VIP = "192.168.136.10"
+SERVERS = ("loadbalancer", "backup", "real1", "real2", "real3")
+ROUNDS = 8
+PAGE = "/run/lab-backend/page"
+
+Start = Callable[[], Traffic]
+Report = Callable[..., None]
+Until = Callable[..., None]
+Split = Callable[..., Callable[[], bool]]
+
+
+@pytest.fixture
+def serve(lab: Lab, promise: Promise) -> Split:
+    """Whether exactly these answer, each its part."""
+
+    def asked(*names: str, rounds: int = 1) -> Callable[[], bool]:
+        wanted = dict.fromkeys(names, rounds)
+        return lambda: http_names(lab, promise.client, VIP, 80, rounds * len(names)) == wanted
+
+    return asked
+
+
+def test_a_real_server_is_lost_and_comes_back(
+    lab: Lab, promise: Promise, traffic: Start, report: Report, until: Until, serve: Split
+) -> None:
+    client = traffic()
+    left = [name for name in SERVERS if name != "real1"]
+    lab.faults.power_off("real1")
+    until("real1 is out", serve(*left), timeout_s=60)
+    assert serve(*left, rounds=ROUNDS)(), "the rest serves, in equal parts"
+    last = max(row["n"] for row in client.rows())
+    lab.faults.power_on("real1")
+    until("real1 serves again", serve(*SERVERS), timeout_s=120)
+    ledger = client.stop()
+    report("a real server lost and back", ledger, [promise.detection_s])
+    late = [row for row in ledger.rows if row["n"] > last and not row["ok"]]
+    assert late == [], "no request failed after it was taken out, nor when it came back"
+    allowed = lost_at_most(promise.detection_s, INTERVAL_S)
+    assert ledger.summary["failed"] <= ceil(promise.shares["real1"] * allowed) + 1
+
+
+def test_a_wrong_page_takes_its_server_out(lab: Lab, until: Until, serve: Split) -> None:
+    """It answers, and with status 200: only its content is another."""
+    lab.run("real2", ["sh", "-c", f"echo 'It works!' > {PAGE}"], check=True)
+    try:
+        until("real2 is out", serve(*(name for name in SERVERS if name != "real2")), timeout_s=60)
+    finally:
+        lab.run("real2", ["rm", "-f", PAGE], check=True)
+    until("real2 serves again", serve(*SERVERS), timeout_s=60)
+
+
+def test_without_any_real_server_the_fallback_answers(
+    lab: Lab, directors: Directors, until: Until, serve: Split
+) -> None:
+    active = directors.active()
+    wrong = ["sh", "-c", f"echo 'It works!' > {PAGE}"]
+    for name in SERVERS:
+        lab.run(name, wrong, check=True)
+    try:
+        until("the owner itself answers", serve(active, rounds=ROUNDS), timeout_s=60)
+    finally:
+        for name in SERVERS:
+            lab.run(name, ["rm", "-f", PAGE], check=True)
+    until("all five serve again", serve(*SERVERS), timeout_s=60)
+
+
+def test_maintenance_of_a_real_server_loses_no_request(
+    lab: Lab,
+    playbook: Callable[..., PlaybookRun],
+    otherwise: Callable[..., list[str]],
+    traffic: Start,
+    report: Report,
+    until: Until,
+    serve: Split,
+) -> None:
+    client = traffic()
+    run = playbook("site.yml", *otherwise(real3={"lvs_state": "drained"}))
+    assert run.returncode == 0
+    until("real3 gets nothing", serve(*(name for name in SERVERS if name != "real3")), timeout_s=60)
+    lab.faults.stop("real3")
+    lab.faults.start("real3")
+    run = playbook("site.yml")
+    assert run.returncode == 0
+    until("real3 serves again", serve(*SERVERS), timeout_s=60)
+    ledger = client.stop()
+    report("maintenance of a real server", ledger)
+    assert ledger.summary["failed"] == 0
