@@ -25,8 +25,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SCREEN = 160
 """Characters of a line on the screen: a command line can have hundreds of words."""
-TAIL_LINES = 60
-"""Lines of a failed step's log that are shown."""
 sys.path.insert(0, str(ROOT))
 
 from lab.live import Outcome, interrupt_on_sigterm, run_live  # noqa: E402  (the tree is not installed)
@@ -98,7 +96,7 @@ def run_step(step: Step, root: Path, *, verbose: bool = False, say: Callable[[st
             outcome = Outcome(127, 0.0, tail=("not installed",))
     result = judge(step, outcome)
     if result.failed and not verbose:
-        result = replace(result, tail=outcome.tail[-TAIL_LINES:], log=str(log.relative_to(root)))
+        result = replace(result, tail=outcome.tail, log=str(log.relative_to(root)))
     say(f"== {step.name}: {verdict(result)} in {clock(result.seconds)}{result.note and f' ({result.note})'}")
     return result
 
@@ -144,6 +142,8 @@ def environment(root: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "PY_COLORS": "0",
         "ANSIBLE_FORCE_COLOR": "0",
+        # pytest cuts the reason of a failure to the line's width.
+        "COLUMNS": "200",
     }
 
 
