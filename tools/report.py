@@ -36,6 +36,8 @@ class Result:
     note: str = ""
     tail: tuple[str, ...] = ()
     log: str = ""
+    phases: tuple[tuple[str, float], ...] = ()
+    """The step's own steps, each with its seconds."""
 
 
 def judge(step: Step, outcome: Outcome) -> Result:
@@ -72,7 +74,7 @@ def count_junit(path: Path) -> tuple[int, int, int]:
 
 def summary(results: Sequence[Result], not_run: Sequence[Step] = ()) -> str:
     """Return what failed steps said last, the table of what ran, what failed in it, and the closing line."""
-    rows = [(r.step.kind, r.step.name, clock(r.seconds), verdict(r), r.note) for r in results]
+    rows = [(r.step.kind, r.step.name, clock(r.seconds), verdict(r), _remarks(r)) for r in results]
     rows += [(step.kind, step.name, "-", "not run", "") for step in not_run]
     closing = f"{_total(results, 'passed')} passed, {_total(results, 'failed')} failed"
     if skipped := _total(results, "skipped"):
@@ -82,6 +84,11 @@ def summary(results: Sequence[Result], not_run: Sequence[Step] = ()) -> str:
     failures = ["", "What failed", *reasons] if reasons else []
     # Whoever keeps only a few last lines still has the names of the tests.
     return "\n".join([*ends, "", "What ran", *_table(rows), *failures, "", closing])
+
+
+def _remarks(result: Result) -> str:
+    where = ", ".join(f"{name} {clock(seconds)}" for name, seconds in result.phases if seconds >= 1)
+    return "; ".join(text for text in (result.note, where) if text)
 
 
 def _reasons(result: Result) -> list[str]:

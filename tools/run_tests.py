@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+MOLECULE_STEP = re.compile(r"INFO +\[\S+ > (\w+)\] Executing$")
 SCREEN = 160
 """Characters of a line on the screen: a command line can have hundreds of words."""
 sys.path.insert(0, str(ROOT))
@@ -95,6 +97,7 @@ def run_step(step: Step, root: Path, *, verbose: bool = False, say: Callable[[st
             progress.line(f"cannot run {step.argv[0]}: {problem.strerror}; make venv installs it")
             outcome = Outcome(127, 0.0, tail=("not installed",))
     result = judge(step, outcome)
+    result = replace(result, phases=tuple(progress.phases))
     if result.failed and not verbose:
         result = replace(result, tail=outcome.tail, log=str(log.relative_to(root)))
     say(f"== {step.name}: {verdict(result)} in {clock(result.seconds)}{result.note and f' ({result.note})'}")
@@ -110,9 +113,16 @@ class _Progress:
         self._name, self._write, self._say, self._verbose = name, write, say, verbose
         self._begin = self._shown = time.monotonic()
         self._at = "no output yet"
+        self.phases: list[tuple[str, float]] = []
+        """Molecule's steps, and the seconds that each took up to now."""
 
     def line(self, text: str) -> None:
         self._write(text + "\n")
+        if match := MOLECULE_STEP.match(text):
+            self.phases.append((match[1], 0.0))
+            self._phase_begin = time.monotonic()
+        if self.phases:
+            self.phases[-1] = (self.phases[-1][0], time.monotonic() - self._phase_begin)
         if text.strip():
             self._at = text.strip().rstrip("*").rstrip()
         if self._verbose:
