@@ -66,6 +66,12 @@ def test_figures_are_medians_and_spreads_of_ratios_within_rounds() -> None:
     }
 
 
+def test_a_way_that_the_processor_cannot_run_has_no_ratio() -> None:
+    found = figures([_round({way: cost for way, cost in _COSTS.items() if way != "haproxy"})])
+    assert (found["dr_to_routing"], found["dr_to_haproxy"], found["haproxy_to_routing"]) == (2.0, None, None)
+    assert "haproxy" not in found["to_direct"]
+
+
 def test_rounds_without_a_ratio_are_told() -> None:
     noisy = _round(_COSTS | {"dr": -0.5})
     found = figures([noisy, _round(), noisy])
@@ -79,12 +85,12 @@ def test_rounds_without_a_ratio_are_told() -> None:
 
 
 def test_each_way_has_each_place_of_a_round_once() -> None:
-    rows = [order(number) for number in range(len(WAYS))]
+    rows = [order(number, list(WAYS)) for number in range(len(WAYS))]
     for row in rows:
         assert set(row) == set(WAYS)
     for column in zip(*rows, strict=True):
         assert set(column) == set(WAYS)
-    assert order(len(WAYS)) == order(0)
+    assert order(len(WAYS), list(WAYS)) == order(0, list(WAYS))
 
 
 class _Lab:

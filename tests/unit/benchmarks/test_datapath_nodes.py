@@ -25,6 +25,7 @@ from bench.datapath_nodes import (
     director_commands,
     prove,
     server_commands,
+    set_up,
 )
 from bench.on_nodes.asking import idle_seconds, measured
 from bench.processes import ROOT, FailedError
@@ -179,6 +180,11 @@ class _Recording(Node):
     ) -> Result:
         self.said = argv, stdin
         return super().run(argv)
+
+
+@pytest.mark.parametrize(("said", "left_out"), [("", set()), ("no-haproxy-here\n", {"haproxy"})])
+def test_a_processor_that_cannot_run_haproxy_leaves_the_other_ways(said: str, left_out: set[str]) -> None:
+    assert set(set_up(Node(""), Node(said))) == WAYS.keys() - left_out
 
 
 def test_the_client_is_sent_the_program_and_the_ways_in_their_order() -> None:
