@@ -108,7 +108,7 @@ class _Lab:
     def runner(self, name: str) -> Node:
         ways = {way: {"busy": 10 + cost, "seconds": 10 + cost} for way, cost in _COSTS.items()}
         answer = json.dumps({"idle": {"busy": 0.0, "seconds": 3.0}, "ways": ways})
-        return Node(answer if name == CLIENT else SHOWN.format(nat=320, nat_out=1600, dr_out=0))
+        return Node(answer if name == CLIENT else SHOWN.format(nat=2240, nat_out=1600, dr_out=0))
 
 
 def test_ratios_are_printed_and_written(
@@ -129,8 +129,8 @@ def test_a_run_that_proves_nothing_writes_nothing(
 ) -> None:
     monkeypatch.setattr(datapath, "Lab", _Lab)
     place = tmp_path / "figures.json"
-    assert main(["datapath", "--rounds", "4", "--requests", "100", "--output", str(place)]) == 1
-    assert "bench: dr: IPVS saw 320 connections to 192.0.2.40:7000, not 400" in capsys.readouterr().err
+    assert main(["datapath", "--rounds", "8", "--requests", "100", "--output", str(place)]) == 1
+    assert "bench: dr: IPVS saw 2240 packets to 192.0.2.40:7000, too few for 800" in capsys.readouterr().err
     assert not place.exists()
 
 
