@@ -45,8 +45,8 @@ WAYS: Mapping[str, Way] = {
     "nat": Way("192.0.2.30", _SERVER_BACK, _CLIENT),
     "haproxy": Way("192.0.2.60", _SERVER_BACK, _DIRECTOR_BACK),
 }
-# SYN, ACK with or before the request, the acknowledgement of the answer, FIN: at least.
-_REQUEST_PACKETS = 4
+# SYN, its ACK, the request, and for the answer and its end an ACK and a FIN at least (seven were seen).
+_REQUEST_PACKETS = 5
 _METHODS = {"dr": "--gatewaying", "tun": "--ipip", "nat": "--masquerading"}
 
 _NO_HAPROXY = "no-haproxy-here"

@@ -31,9 +31,6 @@ from lab.traffic import Traffic, recovered
 
 # Requests that must be answered in a row before the service counts as back.
 STEADY = 20
-# What the theory of heartbeat and pacemaker does not have: shell programs and ldirectord, on an emulated CPU.
-# Counts gate whether a takeover works; the times are printed.
-RESOURCES_S = 20.0
 
 # Connects to all targets at once and tells what became of each within three seconds: two SYNs (RFC 6298).
 KNOCK = """
@@ -119,20 +116,26 @@ def knock(lab: Lab, promise: Promise) -> Callable[[Sequence[tuple[str, int]]], d
 
 
 @pytest.fixture(scope="session")
-def switch_loss(promise: Promise) -> Callable[[float], int]:
+def resources_s() -> float:
+    """Seconds of a takeover that its theory does not have; a scenario whose engine needs them says so."""
+    return 0.0
+
+
+@pytest.fixture(scope="session")
+def switch_loss(resources_s: float) -> Callable[[float], int]:
     """How many requests a switch may lose that takes so many seconds in theory."""
-    extra_s = RESOURCES_S if promise.owner_only else 0.0
-    return lambda theory_s: lost_at_most(theory_s + extra_s, INTERVAL_S)
+    return lambda theory_s: lost_at_most(theory_s + resources_s, INTERVAL_S)
 
 
 @pytest.fixture
-def power_loss(
+def power_loss(  # noqa: PLR0913, PLR0917 - fixtures
     lab: Lab,
     directors: Directors,
     promise: Promise,
     traffic: Callable[[], Traffic],
     report: Callable[..., None],
     until: Callable[..., None],
+    resources_s: float,
     switch_loss: Callable[[float], int],
 ) -> Callable[[], AbstractContextManager[str]]:
     """Take the power from the director that owns the promised service's VIP, under requests.
@@ -148,10 +151,10 @@ def power_loss(
         client = traffic()
         lab.faults.power_off(lost)
         try:
-            back = client.wait(lambda rows: recovered(rows, STEADY), timeout_s=120)
+            back = client.wait(lambda rows: recovered(rows, STEADY), timeout_s=60 + 3 * resources_s)
             ledger = client.stop()
             report(f"power loss of {lost}, the active director", ledger, theory)
-            assert back, "an outage came, and answers came steadily again within two minutes"
+            assert back, "an outage came, and answers came steadily again in time"
             assert len(directors.owners(without=lost)) == 1, "exactly one other director owns the VIP"
             allowed = switch_loss(theory[1])
             if share := promise.shares.get(lost, 0):
@@ -214,9 +217,13 @@ def serve_during() -> Callable[..., Callable[[], bool]]:
     def asked(client: Traffic, *names: str, rounds: int = 8) -> Callable[[], bool]:
         def answer() -> bool:
             last = client.rows()[-rounds * len(names) :]
-            found = Counter(row["server"] for row in last if row["ok"])
-            # Answers that are under way can be the ones of a whole round.
-            return found.keys() == {*names} and all(abs(count - rounds) <= 1 for count in found.values())
+            found = Counter(row["server"] for row in last)
+            # Rows come as answers do: one that is late can be beyond either end, and none may have failed.
+            return (
+                all(row["ok"] for row in last)
+                and found.keys() == {*names}
+                and all(abs(count - rounds) <= 1 for count in found.values())
+            )
 
         return answer
 
