@@ -191,7 +191,9 @@ NAT = [
     "rule 30000 8840 from 203.0.113.22",
     "rule 30000 8840 from 203.0.113.23",
 ]
-NOW = "now=$(cut -d' ' -f1 /proc/uptime); sleep 0.02"
+# /proc/uptime cuts off all below a hundredth of a second: without the first sleep, what was set just before
+# would be set "since".
+NOW = "sleep 0.02; now=$(cut -d' ' -f1 /proc/uptime); sleep 0.02"
 
 
 def test_routes_alone_are_undone(tmp_path: Path) -> None:
