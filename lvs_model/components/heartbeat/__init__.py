@@ -18,7 +18,7 @@ from typing import Any
 from lvs_model.components import ldirectord, network, nftables
 from lvs_model.components.heartbeat.nodes import guards, media, node_name, options, pings, seconds
 from lvs_model.components.keepalived.words import host_prefix
-from lvs_model.components.role_switch import NAME, SCRIPT, lvs_role, refresh
+from lvs_model.components.role_switch import LDIRECTORD, NAME, SCRIPT, lvs_ldirectord, lvs_role, refresh
 from lvs_model.document import Cluster
 from lvs_model.document.heartbeat import Key
 from lvs_model.inventory import Host, Inventory, network_of
@@ -44,6 +44,7 @@ CONFIGURATION = "/etc/ha.d/ha.cf"
 _KEYS = "/etc/ha.d/authkeys"
 _RESOURCES = "/etc/ha.d/haresources"
 _ROLE = f"/etc/ha.d/resource.d/{NAME}"
+_LDIRECTORD = f"/etc/ha.d/resource.d/{LDIRECTORD.rsplit('/', 1)[1]}"
 _VIP6 = "/etc/ha.d/resource.d/lvs-vip6"
 _DROP_IN = "/etc/systemd/system/heartbeat.service.d/lvs-toolkit.conf"
 _TOOL = "/usr/local/lib/lvs-toolkit/lvs-heartbeat"
@@ -122,7 +123,7 @@ def resources(cluster: Cluster, host: Host) -> list[str]:
     """The group in its order: the role, the VIPs, and what serves them."""
     found = [NAME, *(_vip(cluster, host, vip) for vip in all_vips(cluster))]
     if cluster.services:
-        found.append(f"ldirectord::{ldirectord.CONFIGURATION.rsplit('/', 1)[1]}")
+        found.append("::".join(path.rsplit("/", 1)[1] for path in (_LDIRECTORD, ldirectord.CONFIGURATION)))
     return found
 
 
@@ -183,9 +184,12 @@ def _key(key: Key | None) -> str:
 
 def _further_files(cluster: Cluster, context: dict[str, Any]) -> list[File]:
     """Files that only some documents ask for."""
+    found = []
+    if cluster.services:
+        found += [lvs_ldirectord(), render(_COMPONENT, _LDIRECTORD, {"script": LDIRECTORD}, mode="0755")]
     if any(vip.version == 6 for vip in all_vips(cluster)):
-        return [render(_COMPONENT, _VIP6, context, mode="0755")]
-    return []
+        found.append(render(_COMPONENT, _VIP6, context, mode="0755"))
+    return found
 
 
 def _validations() -> list[Validation]:

@@ -13,6 +13,7 @@ from lvs_model.components.ldirectord.checks import script_words
 from lvs_model.components.ldirectord.globals import global_lines
 from lvs_model.components.ldirectord.services import virtuals
 from lvs_model.components.ldirectord.words import address
+from lvs_model.components.role_switch import LDIRECTORD
 from lvs_model.document import Cluster, ScriptCheck
 from lvs_model.document.ldirectord import Ldirectord
 from lvs_model.inventory import Host, Inventory
@@ -98,12 +99,12 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         # Heartbeat starts a resource and looks after it no more.
         Action(
             "Start ldirectord beside the VIPs",
-            (_COMPONENT, _NAME, "start"),
+            (LDIRECTORD, _NAME, "start"),
             heals=frozenset({"ldirectord missing"}),
         ),
         Action(
             "Stop ldirectord where no VIP is",
-            (_COMPONENT, _NAME, "stop"),
+            (LDIRECTORD, _NAME, "stop"),
             heals=frozenset({"ldirectord extra"}),
         ),
     ]

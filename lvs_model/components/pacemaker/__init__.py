@@ -81,6 +81,7 @@ def director(
             render(_COMPONENT, _AGENT, context, mode="0755"),
             *(render(_COMPONENT, path, context) for path in _DROP_INS),
             role_switch.lvs_role(cluster, host, inventory),
+            *([role_switch.lvs_ldirectord()] if cluster.services else []),
         ],
         units=[COROSYNC_UNIT, UNIT],
     )

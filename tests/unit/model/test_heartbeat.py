@@ -129,7 +129,7 @@ def test_both_directors_have_the_same_group_and_nodes_and_each_hears_the_other()
     for path in ("/etc/ha.d/haresources", "/etc/ha.d/authkeys"):
         assert files(case)[path] == files(case, "lb2")[path]
     assert lines(case, "/etc/ha.d/haresources") == [
-        "lb1 lvs-role IPaddr2::192.0.2.10/32/eth0 IPaddr2::192.0.2.20/32/eth0 ldirectord::ldirectord.cf"
+        "lb1 lvs-role IPaddr2::192.0.2.10/32/eth0 IPaddr2::192.0.2.20/32/eth0 lvs-ldirectord::ldirectord.cf"
     ]
     for director, peer in (("lb1", "192.0.2.12"), ("lb2", "192.0.2.11")):
         found = lines(case, heartbeat.CONFIGURATION, director)
