@@ -34,6 +34,7 @@ def lvs_role(cluster: Cluster, host: Host, inventory: Inventory) -> File:
     both = cluster.connection_sync is not None and cluster.connection_sync.daemons == "both"
     context = {
         "marker": _MARKER,
+        "ldirectord": LDIRECTORD if cluster.services else None,
         "network": network.UNIT,
         "daemon": " ".join(daemon),
         "owner": ("master backup" if both else "master") if daemon else "",

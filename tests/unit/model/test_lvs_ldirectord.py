@@ -1,4 +1,4 @@
-"""lvs-ldirectord: behind a stop there is no process and no table, and behind a start nothing of a dead one."""
+"""lvs-ldirectord: behind a stop is no process and no table, and behind a start nothing of a dead one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .namespace import Bottle, unusable
 pytestmark = pytest.mark.skipif(unusable() is not None, reason=str(unusable()))
 
 RUN = f"{LDIRECTORD} ldirectord.cf"
-# As far as its ending goes (ld_init, ld_main, ld_stop, run_child): a signal is heard between two checks, which
-# take long where there is a file `busy`; checkers have names of their own and fill the table.
+# As far as its ending goes (ld_init, ld_main, ld_stop, run_child): a signal is heard between two checks, long
+# ones where there is a file `busy`; checkers have names of their own and fill the table.
 PROGRAM = r"""#!/usr/bin/perl
 use POSIX;
 my ($file, $verb) = @ARGV;

@@ -78,6 +78,10 @@ def _runs_there(one: Site) -> None:
     one.seen["lb2"]["ldirectord"]["pid"] = 9
 
 
+def _left_there(one: Site) -> None:
+    one.seen["lb2"]["ldirectord"]["left"] = 2
+
+
 def _starts_itself(one: Site) -> None:
     one.seen["lb2"]["units"]["ldirectord.service"] = {"ActiveState": "inactive", "UnitFileState": "enabled"}
 
@@ -108,6 +112,7 @@ def _starts_itself(one: Site) -> None:
             ["ldirectord does not run beside the VIPs", "ldirectord has not told what its checks found"],
         ),
         ([_runs_there], "lb2", ["ldirectord runs, and no VIP is here"]),
+        ([_left_there], "lb2", ["checkers of a dead ldirectord run, and no VIP is here"]),
         (
             [_starts_itself],
             "lb2",
@@ -128,6 +133,7 @@ def test_what_differs(changes: list[Change], host: str, texts: list[str]) -> Non
     [
         (_ends, "lb1", f"{LDIRECTORD} ldirectord.cf start"),
         (_runs_there, "lb2", f"{LDIRECTORD} ldirectord.cf stop"),
+        (_left_there, "lb2", f"{LDIRECTORD} ldirectord.cf stop"),
         (_starts_itself, "lb2", "systemctl disable --now ldirectord.service"),
         (_on_standby, "lb2", "ipvsadm -D -t 192.0.2.10:80"),
     ],
