@@ -205,6 +205,7 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         "actions": actions,
         "health": planned["health"],
         "begins_later": False,
+        "prepare": [],
         "act": bool(kinds - _NOT_ACTED_ON),
         "contract": bool(kinds & _CONTRACTED),
         "stop": list(ends(stale, items="contract" in kinds, retired=planned["role"] == "retired")),

@@ -111,8 +111,9 @@ def _stop(unit: str) -> dict[str, Any]:
 def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> dict[str, Any]:
     """A director's work where its engine begins only when the old one has ended everywhere.
 
-    ``leave`` ends the old engine, ``begin`` does that too where it still runs and begins with the new one,
-    ``back`` does the contrary.
+    ``prepare`` comes before any of its files: Debian's packages have their units start at boot, and whoever
+    boots before it is to begin would run both. ``leave`` ends the old engine, ``begin`` does that too where it
+    still runs and begins with the new one, ``back`` does the contrary.
     """
     names, old = set(planned["engine_actions"]), former(planned, seen)
     own = [one for one in planned["actions"] if one["name"] in names]
@@ -121,6 +122,12 @@ def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> d
         "actions": [one for one in work["actions"] if one["name"] not in names],
         "health": [one for one in work["health"] if one["name"] not in planned["engine_health"]],
         "begins_later": True,
+        "prepare": [
+            {"name": f"Keep {unit} from starting at boot", "argv": ["systemctl", "disable", unit]}
+            for kind in new
+            if not runs(kind, seen)
+            for unit in kind.units
+        ],
         "leave": list(stops(old)),
         "begin": [*stops(old), *(_forced(one["name"], *one["argv"], guard=one["guard"]) for one in own)],
         "back": [

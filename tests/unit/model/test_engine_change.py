@@ -86,6 +86,41 @@ def test_all_is_laid_down_first_standby_first_and_nothing_new_runs(old: str, new
         assert not {one["name"] for one in own["health"]} & set(site.plan["hosts"][host]["engine_health"])
 
 
+ENGINE_UNITS = {unit for units in UNITS.values() for unit in units}
+
+
+def starts_at_boot(enabled: set[str], commands: list[str]) -> set[str]:
+    """The engines' units that systemd starts at boot after some of its commands, of those that it started before."""
+    found = set(enabled)
+    for words in map(str.split, commands):
+        named = ENGINE_UNITS & set(words)
+        if words[:2] == ["systemctl", "enable"]:
+            found |= named
+        elif words[:2] == ["systemctl", "disable"]:
+            found -= named
+    return found
+
+
+@of_pairs
+def test_a_director_that_boots_before_it_begins_has_the_old_engine_only(old: str, new: str) -> None:
+    """Debian's packages enable their units when they are installed, and their configuration lies there."""
+    site = changing(old, new)
+    installed = {*UNITS[old], *UNITS[new]}
+    for name in ("lb1", "lb2"):
+        own = work(site)["hosts"][name]
+        laid_down = starts_at_boot(installed, argvs([*own["prepare"], *own["actions"]]))
+        assert laid_down == set(UNITS[old])
+        assert starts_at_boot(laid_down, argvs(own["begin"])) == set(UNITS[new])
+
+
+def test_who_runs_the_new_engine_already_goes_on_starting_it_at_boot() -> None:
+    site = changing("vrrp", "heartbeat")
+    site.seen["lb1"]["units"]["heartbeat.service"] = {"ActiveState": "active", "UnitFileState": "enabled"}
+
+    assert work(site)["hosts"]["lb1"]["prepare"] == []
+    assert len(work(site)["hosts"]["lb2"]["prepare"]) == 1
+
+
 def test_the_old_engines_marks_stay_until_it_has_ended() -> None:
     """Of directors that are real servers keepalived's table goes by marks, and ldirectord's does not."""
 
