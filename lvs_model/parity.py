@@ -78,7 +78,7 @@ LDIRECTORD_SERVICE: tuple[Lack, ...] = (
     Lack("hysteresis", f"leave it at 0; {_STAY}"),
     Lack(
         "starts_down",
-        f"leave it true: it never forwards to a real server before the first good check; {_STAY}",
+        f"leave it true: a real server comes in after a good check, at a takeover after a handshake; {_STAY}",
     ),
     Lack("notify_at_stop", f"take it out, {_STAY}"),
     Lack("notify", f"have mail sent (email), {_STAY}"),

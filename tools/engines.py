@@ -51,10 +51,14 @@ on the owner, the old one is started there again, and the run ends with what the
 - A real server is drained by its `lvs_state`, or at once by an empty file named like its address in
   `/var/lib/lvs-toolkit/maintenance` on every director. For that folder ldirectord asks for the name of each
   real server at each check: have them in /etc/hosts, or checks wait for a name server that does not answer.
-- It forwards to no real server before its first good check (`readdquiescent`), also after a start.
+- A real server that comes is forwarded to after its first good check (`readdquiescent`). At a takeover all
+  are asked for a TCP handshake at once, and those that answer serve until their checks say otherwise
+  (docs/decisions/0016): a program that hangs, or a wrong page, gets its share for the time below.
 - A failed check is repeated after the interval, so that a dead real server is noticed after (retries + 1) x
   (interval + timeout) seconds at the latest. While several are dead, each delays the others' checks by its
-  timeout.
+  timeout. After a start and a reload one round over all services comes first, one real server after the
+  other: until it is over, a hung one has delayed it by its timeout for every VIP and port, and nobody
+  notices another's death.
 - What its checks have found it tells to its log only: there verify and deployments look. With `log` as a
   facility of syslog they believe the kernel's table, and a real server that somebody deleted by hand looks
   like a dead one.

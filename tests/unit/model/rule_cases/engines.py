@@ -174,8 +174,8 @@ TABLE: list[Any] = [
         "engine-lacks-service-option",
         under(service(starts_down=False, notify_at_stop=True)),
         f"{S0}.notify_at_stop: {NOTHING}: take it out, {KEEP}",
-        f"{S0}.starts_down: {NOTHING}: leave it true: it never forwards to a real server before the first "
-        f"good check; {KEEP}",
+        f"{S0}.starts_down: {NOTHING}: leave it true: a real server comes in after a good check, at a "
+        f"takeover after a handshake; {KEEP}",
     ),
     trigger(
         "engine-lacks-service-option",
