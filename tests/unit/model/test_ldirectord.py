@@ -87,6 +87,20 @@ def test_what_an_option_becomes(options: dict[str, Any], expected: list[str]) ->
     assert [line for line in expected if line not in lines(**options)] == []
 
 
+def test_a_drained_real_server_has_dead_ones_kept_too() -> None:
+    case = Case()
+    UNDER(case)
+    case.hostvars["web1"]["lvs_state"] = "drained"
+    text = part(case)[ldirectord.CONFIGURATION]
+
+    assert "    quiescent = yes" in text.splitlines()
+    # And so a comparison expects it; keepalived tells the two apart.
+    assert case.plan()["hosts"]["lb1"]["ipvs"]["TCP 192.0.2.10:80"]["inhibit"] is True
+    plain = Case()
+    plain.hostvars["web1"]["lvs_state"] = "drained"
+    assert plain.plan()["hosts"]["lb1"]["ipvs"]["TCP 192.0.2.10:80"]["inhibit"] is False
+
+
 def test_a_common_fallback_is_every_services_own() -> None:
     case = Case()
     UNDER(case)

@@ -18,11 +18,13 @@ VIPS = ["192.0.2.10", "192.0.2.20", "192.0.2.30"]
 START = "ldirectord ldirectord.cf start\n"
 
 
-def director(folder: Path, **options: object) -> Director:
-    """lb1 with these options of the one service."""
+def director(folder: Path, drained: str | None = None, **options: object) -> Director:
+    """lb1 with these options of the one service, one of its real servers drained."""
     case = Case()
     UNDER(case)
     case.service.update(options)
+    if drained is not None:
+        case.hostvars[drained]["lvs_state"] = "drained"
     return Director(folder, case)
 
 
@@ -43,3 +45,17 @@ sleep 14; table checked
     # Its checks of the first VIP are not over yet.
     assert found["started"] == {f"TCP {vip}:80": both for vip in VIPS}
     assert found["checked"] == {f"TCP {vip}:80": one for vip in VIPS}
+
+
+def test_a_reload_leaves_a_drained_real_server_where_it_is(tmp_path: Path) -> None:
+    check = {"type": "http", "path": "/", "timeout": 1, "interval": 1, "retries": 0}
+    script = f"""
+serve 192.0.2.21; serve 192.0.2.22; sleep 1
+{TABLE} load; {START} sleep 3; calls > /dev/null
+ldirectord ldirectord.cf reload; sleep 3; echo; calls
+"""
+    said = director(tmp_path, drained="web1", check=check).lines(script)
+
+    # Neither out nor back in: its clients notice nothing.
+    assert [line for line in said if "192.0.2.21:80" in line] == []
+    assert "-E -t 192.0.2.10:80 -s wrr" in [line.strip() for line in said]
