@@ -19,6 +19,7 @@ from lvs_model.fitness import (
     unprepared,
     unseen_retired,
 )
+from lvs_model.heartbeat_fitness import heartbeat_fitness
 from lvs_model.observation import Observation
 from lvs_model.pacemaker_fitness import pacemaker_fitness
 from lvs_model.problems import ModelError
@@ -57,6 +58,7 @@ def compare(
         *away(plan, unreachable, accepted),
         *failed(failures),
         *(problem for host in seen for problem in fitness(plan, plan["hosts"][host], seen[host])),
+        *heartbeat_fitness(plan, seen),
         *pacemaker_fitness(plan, seen),
         *successors(plan, seen),
         *unseen_directors(plan, seen, new_engine, accepted),

@@ -112,8 +112,8 @@ def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> d
     """A director's work where its engine begins only when the old one has ended everywhere.
 
     ``prepare`` comes before any of its files: Debian's packages have their units start at boot, and whoever
-    boots before it is to begin would run both. ``leave`` ends the old engine, ``begin`` does that too where it
-    still runs and begins with the new one, ``back`` does the contrary.
+    boots before it is to begin would run both. ``leave`` ends the old engine, ``begin`` does that too where
+    it still runs and begins with the new one, ``back`` does the contrary.
     """
     names, old = set(planned["engine_actions"]), former(planned, seen)
     own = [one for one in planned["actions"] if one["name"] in names]

@@ -29,6 +29,7 @@ from lvs_model.topology import Address, all_vips
 
 __all__ = [
     "CONFIGURATION",
+    "KEYS",
     "STANDBY",
     "UNIT",
     "director",
@@ -41,7 +42,7 @@ __all__ = [
 _COMPONENT = "heartbeat"
 UNIT = "heartbeat.service"
 CONFIGURATION = "/etc/ha.d/ha.cf"
-_KEYS = "/etc/ha.d/authkeys"
+KEYS = "/etc/ha.d/authkeys"
 _RESOURCES = "/etc/ha.d/haresources"
 _ROLE = f"/etc/ha.d/resource.d/{NAME}"
 _LDIRECTORD = f"/etc/ha.d/resource.d/{LDIRECTORD.rsplit('/', 1)[1]}"
@@ -70,7 +71,7 @@ def director(
         lvs_role(cluster, host, inventory),
         render(_COMPONENT, _TOOL, context, mode="0755"),
         render(_COMPONENT, CONFIGURATION, context),
-        render(_COMPONENT, _KEYS, context, mode="0600", secret=True),
+        render(_COMPONENT, KEYS, context, mode="0600", secret=True),
         render(_COMPONENT, _RESOURCES, context),
         render(_COMPONENT, _ROLE, context, mode="0755"),
         *_further_files(cluster, context),
@@ -198,7 +199,7 @@ def _validations() -> list[Validation]:
         Validation(
             "heartbeat accepts its configuration",
             ("sh", staged, "check", "{stage}"),
-            (CONFIGURATION, _KEYS, _RESOURCES),
+            (CONFIGURATION, KEYS, _RESOURCES),
         ),
         # Only with the lines themselves: a gateway that is down shall not keep from other changes.
         Validation("the hosts to be pinged answer", ("sh", staged, "hears"), (CONFIGURATION,)),
@@ -226,7 +227,7 @@ def _actions(paths: list[str]) -> list[Action]:
         Action(
             "Reload heartbeat, or start it",
             ("systemctl", "reload-or-restart", UNIT),
-            on=(CONFIGURATION, _KEYS),
+            on=(CONFIGURATION, KEYS),
             heals=frozenset({f"active {UNIT}"}),
         ),
         Action("Have the owner take what is new in the group", (_TOOL, "apply"), on=tuple(group)),

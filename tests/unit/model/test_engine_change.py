@@ -90,7 +90,7 @@ ENGINE_UNITS = {unit for units in UNITS.values() for unit in units}
 
 
 def starts_at_boot(enabled: set[str], commands: list[str]) -> set[str]:
-    """The engines' units that systemd starts at boot after some of its commands, of those that it started before."""
+    """The engines' units that start at boot after some commands, of those that did before."""
     found = set(enabled)
     for words in map(str.split, commands):
         named = ENGINE_UNITS & set(words)

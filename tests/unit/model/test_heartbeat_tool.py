@@ -265,6 +265,9 @@ def test_a_host_of_another_name_is_refused_before_heartbeat_is_asked(bottle: Bot
         # Alone it may change what it likes.
         ("s/s3cret-key/an0ther-key/", "dead", False),
         ("s/^udpport .*/udpport 695/", "", False),
+        # It is about to be heard.
+        ("s/s3cret-key/an0ther-key/", "up", True),
+        ("s/s3cret-key/an0ther-key/", "init", True),
     ],
 )
 def test_a_director_does_not_become_deaf_to_the_other_one(
