@@ -121,10 +121,15 @@ def settle_s(cluster: Cluster) -> float:
 
 
 def resources(cluster: Cluster, host: Host) -> list[str]:
-    """The group in its order: the role, the VIPs, and what serves them."""
-    found = [NAME, *(_vip(cluster, host, vip) for vip in all_vips(cluster))]
+    """The group in its order: the role, ldirectord, and the VIPs that it serves.
+
+    It stops in reverse: no VIP is here without a table that forwards what is sent to it. Otherwise this
+    director would answer clients itself, with resets.
+    """
+    found = [NAME]
     if cluster.services:
         found.append("::".join(path.rsplit("/", 1)[1] for path in (_LDIRECTORD, ldirectord.CONFIGURATION)))
+    found += [_vip(cluster, host, vip) for vip in all_vips(cluster)]
     return found
 
 

@@ -61,13 +61,13 @@ def pretended(tmp_path: Path, name: str) -> Bottle:
 def group(*vips: str) -> str:
     """Write another group, as a deployment would."""
     resources = " ".join(f"IPaddr2::{vip}/32/eth0" for vip in vips)
-    return f'echo "lb1 lvs-role {resources} lvs-ldirectord::ldirectord.cf" > /etc/ha.d/haresources'
+    return f'echo "lb1 lvs-role lvs-ldirectord::ldirectord.cf {resources}" > /etc/ha.d/haresources'
 
 
 def take(bottle: Bottle) -> str:
     """What heartbeat does to take the group, in its order."""
     vips = " ".join(f"/etc/ha.d/resource.d/IPaddr2 192.0.2.{last}/32/eth0 start;" for last in (10, 20))
-    return f"{ROLE} start; {vips} /etc/ha.d/resource.d/lvs-ldirectord ldirectord.cf start; : > did"
+    return f"{ROLE} start; /etc/ha.d/resource.d/lvs-ldirectord ldirectord.cf start; {vips} : > did"
 
 
 def test_the_owner_drops_what_has_left_and_starts_what_has_come(bottle: Bottle) -> None:
@@ -142,9 +142,9 @@ def test_the_preferred_director_takes_the_group_at_once_where_it_is_alone(
     assert told == ("running\n" if takes else "stopped\n")
     assert (bottle.work / "did").read_text().splitlines() == (
         [
+            "start lvs-ldirectord_ldirectord.cf",
             "start IPaddr2_192.0.2.10_32_eth0",
             "start IPaddr2_192.0.2.20_32_eth0",
-            "start lvs-ldirectord_ldirectord.cf",
         ]
         if takes
         else []
