@@ -153,8 +153,8 @@ def serving(cluster: Cluster, inventory: Inventory, marks: dict[tuple[str, str],
 def _inhibits(cluster: Cluster, service: Service, members: list[Member]) -> bool:
     """Whether a dead real server stays with weight 0.
 
-    ldirectord takes what has weight 0 when it reads its configuration for dead (ld_start): unless it keeps the
-    dead ones, it takes drained ones out each time, whose clients are still served, until their next good check.
+    ldirectord takes what has weight 0 when it reads its configuration for dead (ld_start): unless it keeps
+    the dead ones, it takes drained ones, whose clients are still served, out until their next good check.
     """
     drained = cluster.engine == "ldirectord" and any(member.weight == 0 for member in members)
     return drained or service.on_failure == "inhibit"

@@ -53,8 +53,9 @@ on the owner, the old one is started there again, and the run ends with what the
   moment, as the end of a drain does with `on_failure: remove`.
 - With `on_failure: inhibit` an empty file named like a real server's address (IPv6 in brackets) in
   `/var/lib/lvs-toolkit/maintenance` on every director drains it at once. With `remove`, the default, such a
-  file takes it out, and its connections end: it is to ldirectord as if its checks had failed. For that folder ldirectord asks for the name of each
-  real server at each check: have them in /etc/hosts, or checks wait for a name server that does not answer.
+  file takes it out, and its connections end: it is to ldirectord as if its checks had failed.
+- For that folder ldirectord asks for the name of each real server at each check: have them in /etc/hosts, or
+  checks wait for a name server that does not answer.
 - A real server that comes is forwarded to after its first good check (`readdquiescent`). At a takeover all
   are asked for a TCP handshake at once, and those that answer serve until their checks say otherwise
   (docs/decisions/0016): a program that hangs, or a wrong page, gets its share for the time below.
