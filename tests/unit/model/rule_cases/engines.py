@@ -83,6 +83,27 @@ TABLE: list[Any] = [
         "the mail server's",
     ),
     near("engine-lacks-option", under(document(email={**MAIL, "port": 25}))),
+    trigger(
+        "email-server-is-cut",
+        under(document(email={**MAIL, "server": "2001:db8::25"})),
+        f"{EDGE}.email.server: ldirectord takes no IPv6 address here: it cuts 2001:db8::25 at the first "
+        "colon: use its IPv4 address, or a name in /etc/hosts of every director",
+    ),
+    near("email-server-is-cut", document(email={**MAIL, "server": "2001:db8::25"})),
+    near("email-server-is-cut", under(document(email={**MAIL, "server": "mail.example.org"}))),
+    trigger(
+        "fallback-behind-drained",
+        under(service(fallback={"address": "192.0.2.99"}), host("web1", lvs_state="drained")),
+        f"{S0}.fallback: web1 is drained, and while it passes its checks ldirectord does not have the "
+        "fallback stand in when all others are dead: write lvs_state: disabled when its last clients have "
+        "left",
+    ),
+    near("fallback-behind-drained", under(host("web1", lvs_state="drained"))),
+    near("fallback-behind-drained", under(service(fallback={"address": "192.0.2.99"}))),
+    near(
+        "fallback-behind-drained",
+        both(service(fallback={"address": "192.0.2.99"}), host("web1", lvs_state="drained")),
+    ),
     lacks("version", 2, "take it out: there is no VRRP"),
     lacks("transport", "multicast", "failover.heartbeat says how its messages travel"),
     lacks(
