@@ -144,6 +144,7 @@ LDIRECTORD_PARTLY: dict[str, str] = {
     "smtp.port": "yes; IPv4 only",
     "ping.retries": "yes; IPv4 only",
     "http.status": "only 200, which stands for every 2xx",
+    "https.port": "yes; the directors must trust the certificates (ldirectord.https_trusted)",
     "https.status": "only 200, which stands for every 2xx",
     "mail.to": "one address",
 }

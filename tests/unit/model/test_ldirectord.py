@@ -30,6 +30,7 @@ def configuration(**options: Any) -> str:  # noqa: ANN401
     """ldirectord.cf with these options of the one service."""
     case = Case()
     UNDER(case)
+    case.document["ldirectord"] = {"https_trusted": True}
     case.service.update(options)
     return part(case)[ldirectord.CONFIGURATION]
 
@@ -219,6 +220,7 @@ def test_a_checks_program_gets_the_address_without_brackets(tmp_path: Any) -> No
 def test_checks_bring_their_modules(options: dict[str, Any], modules: list[str]) -> None:
     case = Case()
     UNDER(case)
+    case.document["ldirectord"] = {"https_trusted": True}
     case.service.update(options)
 
     assert case.plan()["hosts"]["lb1"]["packages"]["ldirectord"] == ["ldirectord", *modules]

@@ -21,6 +21,7 @@ def script(**options: Any) -> str:  # noqa: ANN401
     """ldirectord-table of lb1 with these options of the one service."""
     case = Case()
     UNDER(case)
+    case.document["ldirectord"] = {"https_trusted": True}
     case.service.update(options)
     (text,) = (one["content"] for one in case.plan()["hosts"]["lb1"]["files"] if one["path"] == TABLE)
     return str(text)

@@ -16,6 +16,7 @@ TIMERS = "failover.heartbeat or failover.pacemaker has timers of its own"
 EXPECT = "take `receive`, a text of the answer's body, or a check of type script"
 MAIL = {"to": ["ops@example.org"], "sender": "lb@example.org", "server": "192.0.2.25"}
 NAME = {"virtual_host": "www.example.org"}
+TRUSTED = document(ldirectord={"https_trusted": True})
 
 
 def under(*changes: Change) -> Change:
@@ -270,11 +271,20 @@ TABLE: list[Any] = [
     ),
     trigger(
         "engine-lacks-check",
-        check(type="https", port=443, **NAME),
+        check(type="https", port=443),
+        f"{S0}.check.type: ldirectord takes out real servers whose certificates the directors do not trust: "
+        "have their CA in the directors' trust store and say so (ldirectord: {https_trusted: true}), or take "
+        "a check of type script",
+    ),
+    near("engine-lacks-check", both(check(type="https", port=443), TRUSTED)),
+    near("engine-lacks-check", service(ports=[443], check={"type": "https"})),
+    trigger(
+        "engine-lacks-check",
+        both(check(type="https", port=443, **NAME), TRUSTED),
         f"{S0}.check.sni: ldirectord does not name the virtual_host in the TLS handshake: write sni: false "
         "where the server does without, or take a check of type script",
     ),
-    near("engine-lacks-check", check(type="https", port=443, sni=False, **NAME)),
+    near("engine-lacks-check", both(check(type="https", port=443, sni=False, **NAME), TRUSTED)),
     trigger(
         "engine-lacks-check",
         under(service(check={"type": "smtp", "helo": "lb.example.org"})),
