@@ -143,9 +143,9 @@ LDIRECTORD_PARTLY: dict[str, str] = {
     "tcp.port": "yes; not for a service over UDP without a mark",
     "smtp.port": "yes; IPv4 only",
     "ping.retries": "yes; IPv4 only",
-    "http.status": "only 200, which stands for every 2xx",
+    "http.status": "only 200, which stands for every 2xx; redirects are followed",
     "https.port": "yes; the directors must trust the certificates (ldirectord.https_trusted)",
-    "https.status": "only 200, which stands for every 2xx",
+    "https.status": "only 200, which stands for every 2xx; redirects are followed",
     "mail.to": "one address",
 }
 """What ldirectord has with a limit, by the table's last word and the option (rules/engines.py)."""

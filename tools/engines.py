@@ -64,6 +64,8 @@ on the owner, the old one is started there again, and the run ends with what the
   timeout. After a start and a reload one round over all services comes first, one real server after the
   other: until it is over, a hung one has delayed it by its timeout for every VIP and port, and nobody
   notices another's death.
+- A check of type http or https follows redirects (LWP::UserAgent): a real server that sends its clients
+  somewhere else is as healthy as that place. With `receive`, a text of its own page, it is not.
 - What its checks have found it tells to its log only: there verify and deployments look. With `log` as a
   facility of syslog they believe the kernel's table, and a real server that somebody deleted by hand looks
   like a dead one.
