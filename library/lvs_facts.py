@@ -217,8 +217,9 @@ observation:
       type: dict
     ldirectord:
       description:
-        - Null unless it was asked for. The process id C(pid), null if it does not run; the end of its log as
-          text C(log), null without one; and the names in its folder C(maintenance).
+        - Null unless it was asked for. The process id C(pid), null if it does not run; C(left), how many
+          checkers a dead one has left; the end of its log as text C(log), null without one; and the names in
+          its folder C(maintenance).
       type: dict
     pacemaker:
       description: What C(lvs-pacemaker held) prints, as text; null unless it was asked for and told.

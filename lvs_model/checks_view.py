@@ -21,7 +21,8 @@ def checks_view(planned: dict[str, Any], seen: Observation) -> View | None:
 def _of_ldirectord(planned: dict[str, Any], seen: Observation) -> View | None:
     """From its log; of what that does not tell, the kernel's table is believed.
 
-    ldirectord takes a real server into the table after its first good check only.
+    What a new owner was filled with (components/ldirectord/table.py) stays there until a check takes it out,
+    and all else ldirectord takes into the table after a good check only.
     """
     told = seen.raw.get("ldirectord") or {}
     if told.get("pid") is None or seen.raw["ipvs"].get("table") is None or without_table(planned, seen):

@@ -7,7 +7,18 @@ from typing import Any
 
 from lvs_model.checks_view import down_servers
 from lvs_model.differences import Difference, host_differences
-from lvs_model.engine_change import changing, ends, former, later, ours, runs, stops, unseen_directors
+from lvs_model.engine_change import (
+    begin_order,
+    changing,
+    ends,
+    former,
+    later,
+    long_gaps,
+    ours,
+    runs,
+    stops,
+    unseen_directors,
+)
 from lvs_model.fitness import (
     away,
     failed,
@@ -19,6 +30,7 @@ from lvs_model.fitness import (
     unprepared,
     unseen_retired,
 )
+from lvs_model.heartbeat_fitness import heartbeat_fitness
 from lvs_model.observation import Observation
 from lvs_model.pacemaker_fitness import pacemaker_fitness
 from lvs_model.problems import ModelError
@@ -57,6 +69,7 @@ def compare(
         *away(plan, unreachable, accepted),
         *failed(failures),
         *(problem for host in seen for problem in fitness(plan, plan["hosts"][host], seen[host])),
+        *heartbeat_fitness(plan, seen),
         *pacemaker_fitness(plan, seen),
         *successors(plan, seen),
         *unseen_directors(plan, seen, new_engine, accepted),
@@ -83,6 +96,7 @@ def compare(
     for host in waiting:
         own = plan["hosts"][host]
         hosts[host] = later(own, hosts[host], seen[host])
+    owners = {host for host in waiting if _owns(plan, seen[host])}
     retired = retiring(plan, seen)
     for host in retired:
         hosts[host]["leave"] = list(stops(former(plan["hosts"][host], seen[host])))
@@ -95,12 +109,9 @@ def compare(
             (host for host in hosts if host in retired), key=lambda host: _owns(plan, seen[host])
         ),
         "directors": order,
-        # Those that change their engine leave the old one, standbys first, and then begin with the new one:
-        # the owner first, which must not find another one beside itself, unless the new one waits for all.
-        "leave": [host for host in waiting if hosts[host]["leave"] and not _owns(plan, seen[host])],
-        "begin": sorted(
-            waiting, key=lambda host: _owns(plan, seen[host]) == plan["hosts"][host]["begins_idle"]
-        ),
+        # Those that change their engine leave the old one, standbys first, and then begin with the new one.
+        "leave": [host for host in waiting if hosts[host]["leave"] and host not in owners],
+        "begin": begin_order(plan, waiting, owners, seen),
         # Only when no director that was not seen may still forward to a real server.
         "contract": [
             host
@@ -111,7 +122,9 @@ def compare(
         "again": _again(plan, hosts, seen),
         "settle_s": max((_settle_s(plan, name, seen) for name in _clusters_of(plan, order)), default=0),
         "unreachable": unreachable,
-        "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable, unready))),
+        "summary": work_lines(
+            hosts, len(seen), [*_notes(plan, seen, unreachable, unready), *long_gaps(plan, owners)]
+        ),
     }
 
 
@@ -205,6 +218,7 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         "actions": actions,
         "health": planned["health"],
         "begins_later": False,
+        "prepare": [],
         "act": bool(kinds - _NOT_ACTED_ON),
         "contract": bool(kinds & _CONTRACTED),
         "stop": list(ends(stale, items="contract" in kinds, retired=planned["role"] == "retired")),

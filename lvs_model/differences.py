@@ -137,9 +137,12 @@ def _ldirectord(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     """Whether it runs where the VIPs are, and only there: heartbeat does not watch it."""
     if not planned["observe"]["ldirectord"] or not seen.runs(planned["engine_unit"]):
         return []
-    runs = (seen.raw.get("ldirectord") or {}).get("pid") is not None
+    told = seen.raw.get("ldirectord") or {}
+    runs = told.get("pid") is not None
     if without_table(planned, seen):
-        return [Difference("ldirectord extra", "ldirectord runs, and no VIP is here")] if runs else []
+        # Its checkers outlive it when it is killed, and go on filling the table.
+        who = "ldirectord runs" if runs else "checkers of a dead ldirectord run" if told.get("left") else None
+        return [Difference("ldirectord extra", f"{who}, and no VIP is here")] if who else []
     return [] if runs else [Difference("ldirectord missing", "ldirectord does not run beside the VIPs")]
 
 

@@ -4,8 +4,8 @@ Two engines know nothing of each other, and each would own the VIPs. So everythi
 first, on all directors, while the old one serves. Then the standbys leave the old one, and the owner leaves
 it and begins with the new one, and then the others do: the service is down for as long as the new engine
 needs to find an owner where there is none. The table of nft waits too, because it marks packets for the old
-engine's services. Pacemaker that waits for all directors begins on the standbys, and
-is ready when the owner comes.
+engine's services. Pacemaker that serves only with a majority, or with all, begins on as many standbys as are
+none yet, and is ready when the owner comes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_model.components import network
+from lvs_model.components import heartbeat, network, pacemaker
 from lvs_model.engines import KINDS, Kind
 from lvs_model.observation import Observation
 from lvs_model.problems import Problem
@@ -111,8 +111,9 @@ def _stop(unit: str) -> dict[str, Any]:
 def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> dict[str, Any]:
     """A director's work where its engine begins only when the old one has ended everywhere.
 
-    ``leave`` ends the old engine, ``begin`` does that too where it still runs and begins with the new one,
-    ``back`` does the contrary.
+    ``prepare`` comes before any of its files: Debian's packages have their units start at boot, and whoever
+    boots before it is to begin would run both. ``leave`` ends the old engine, ``begin`` does that too where
+    it still runs and begins with the new one, ``back`` does the contrary.
     """
     names, old = set(planned["engine_actions"]), former(planned, seen)
     own = [one for one in planned["actions"] if one["name"] in names]
@@ -121,6 +122,12 @@ def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> d
         "actions": [one for one in work["actions"] if one["name"] not in names],
         "health": [one for one in work["health"] if one["name"] not in planned["engine_health"]],
         "begins_later": True,
+        "prepare": [
+            {"name": f"Keep {unit} from starting at boot", "argv": ["systemctl", "disable", unit]}
+            for kind in new
+            if not runs(kind, seen)
+            for unit in kind.units
+        ],
         "leave": list(stops(old)),
         "begin": [*stops(old), *(_forced(one["name"], *one["argv"], guard=one["guard"]) for one in own)],
         "back": [
@@ -128,6 +135,44 @@ def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> d
             *(_forced(f"Start {one} again", "systemctl", "enable", "--now", one) for one in _starts(old)),
         ],
     }
+
+
+def begin_order(
+    plan: dict[str, Any], waiting: list[str], owners: set[str], seen: dict[str, Observation]
+) -> list[str]:
+    """The directors in the order in which they begin with the new engine, ``owners`` of VIPs among them.
+
+    The owner must not find another one beside itself, and none that begins before it may serve: as many
+    standbys as the new engine leaves idle go before it, since nobody serves from its turn on.
+    """
+    order = []
+    for name in dict.fromkeys(plan["hosts"][host]["cluster"] for host in waiting):
+        directors = [host for host in plan["clusters"][name]["directors"] if host in seen]
+        own = [host for host in waiting if plan["hosts"][host]["cluster"] == name]
+        begun = [host for host in directors if seen[host].runs(plan["hosts"][host]["engine_unit"])]
+        standbys = sorted((host for host in own if host not in owners), key=lambda host: host not in begun)
+        before = max(0, plan["hosts"][own[0]]["begins_idle"] - len(set(begun) - set(own)))
+        order += [*standbys[:before], *(host for host in own if host in owners), *standbys[before:]]
+    return order
+
+
+def long_gaps(plan: dict[str, Any], owners: set[str]) -> Iterator[str]:
+    """What to tell of changes after which the new engine needs longer than for a failover.
+
+    ``owners`` of VIPs are those that change their engine. heartbeat's preferred director takes the VIPs at
+    once (lvs-heartbeat take), and VRRP has elected an owner soon; others wait for each other, or for nobody.
+    """
+    for host in sorted(owners):
+        planned = plan["hosts"][host]
+        cluster = plan["clusters"][planned["cluster"]]
+        # By preference: the first has the largest.
+        unit, directors = planned["engine_unit"], cluster["directors"]
+        alone = len(directors) > 1 and unit == pacemaker.UNIT and not planned["begins_idle"]
+        if alone or (unit == heartbeat.UNIT and host != max(directors, key=directors.__getitem__)):
+            yield (
+                f"cluster {planned['cluster']} changes its engine: nobody serves for up to "
+                f"{cluster['settle_s']:g} s from when {host} leaves the old one"
+            )
 
 
 def _starts(kinds: list[Kind]) -> list[str]:

@@ -110,7 +110,7 @@ class _Keepalived:
             # A change of these changes the table.
             "table_files": [keepalived.CONFIGURATION],
             "table_on": "every",
-            "begins_idle": False,
+            "begins_idle": 0,
             "engine_unit": keepalived.UNIT,
             "vips": _texts(self.places(host)),
             # Where it takes part in each election, by the label of the instance.
@@ -214,16 +214,22 @@ class _Managed:
         return {
             "table_files": [ldirectord.CONFIGURATION],
             "table_on": "owner",
-            "begins_idle": self._waits_for_all(),
+            "begins_idle": self._idle(),
             "engine_unit": _manager(self.cluster).UNIT,
             "vips": _texts(self.places(host)),
             "elections": {},
         }
 
-    def _waits_for_all(self) -> bool:
-        """Whether nothing is served before all directors have begun (votequorum(5): wait_for_all of two)."""
-        two = len(self.inventory.directors(self.cluster)) == 2
-        return two and self.cluster.failover.method == "pacemaker" and options_of(self.cluster).wait_for_all
+    def _idle(self) -> int:
+        """How many directors may have begun while none of them serves yet.
+
+        votequorum(5): of two the first one waits for the other (wait_for_all); of more half of them are no
+        majority.
+        """
+        number = len(self.inventory.directors(self.cluster))
+        if self.cluster.failover.method != "pacemaker" or number < 2:
+            return 0
+        return number // 2 if number > 2 or options_of(self.cluster).wait_for_all else 0
 
     def instances(self) -> list[dict[str, Any]]:
         (only,) = instances(self.cluster, self.inventory)

@@ -78,7 +78,7 @@ LDIRECTORD_SERVICE: tuple[Lack, ...] = (
     Lack("hysteresis", f"leave it at 0; {_STAY}"),
     Lack(
         "starts_down",
-        f"leave it true: it never forwards to a real server before the first good check; {_STAY}",
+        f"leave it true: a real server comes in after a good check, at a takeover after a handshake; {_STAY}",
     ),
     Lack("notify_at_stop", f"take it out, {_STAY}"),
     Lack("notify", f"have mail sent (email), {_STAY}"),
@@ -118,7 +118,8 @@ LDIRECTORD_CHECK: dict[str, tuple[Lack, ...]] = {
 
 LDIRECTORD_NO_CHECK: dict[str, str] = {
     "udp": "take a check of type dns, ping or script",
-    "file": "drain a real server by its lvs_state, or by a file in ldirectord's maintenance folder",
+    "file": "drain a real server by its lvs_state; or, with on_failure: inhibit, by a file in ldirectord's "
+    "maintenance folder",
 }
 """Types of checks that ldirectord has not."""
 
@@ -142,8 +143,9 @@ LDIRECTORD_PARTLY: dict[str, str] = {
     "tcp.port": "yes; not for a service over UDP without a mark",
     "smtp.port": "yes; IPv4 only",
     "ping.retries": "yes; IPv4 only",
-    "http.status": "only 200, which stands for every 2xx",
-    "https.status": "only 200, which stands for every 2xx",
+    "http.status": "only 200, which stands for every 2xx; redirects are followed",
+    "https.port": "yes; the directors must trust the certificates (ldirectord.https_trusted)",
+    "https.status": "only 200, which stands for every 2xx; redirects are followed",
     "mail.to": "one address",
 }
 """What ldirectord has with a limit, by the table's last word and the option (rules/engines.py)."""

@@ -65,13 +65,15 @@ class Entry:
 class Serving:
     """A service with its real servers, and the firewall mark that makes it one, or None.
 
-    ``colocated``: a director of the cluster is among the real servers.
+    ``colocated``: a director of the cluster is among the real servers. ``inhibits``: a dead real server stays
+    in the table with weight 0.
     """
 
     service: Service
     mark: int | None
     members: list[Member]
     colocated: bool = False
+    inhibits: bool = False
 
     @property
     def families(self) -> list[Family]:
@@ -140,11 +142,22 @@ def serving(cluster: Cluster, inventory: Inventory, marks: dict[tuple[str, str],
         Serving(
             service,
             marks.get((cluster.name, service.name)),
-            _members(cluster, service, inventory, known, ways),
+            members := _members(cluster, service, inventory, known, ways),
             colocated(cluster, inventory, service),
+            _inhibits(cluster, service, members),
         )
         for service in cluster.services
     ]
+
+
+def _inhibits(cluster: Cluster, service: Service, members: list[Member]) -> bool:
+    """Whether a dead real server stays with weight 0.
+
+    ldirectord takes what has weight 0 when it reads its configuration for dead (ld_start): unless it keeps
+    the dead ones, it takes drained ones, whose clients are still served, out until their next good check.
+    """
+    drained = cluster.engine == "ldirectord" and any(member.weight == 0 for member in members)
+    return drained or service.on_failure == "inhibit"
 
 
 def _members(
@@ -244,7 +257,7 @@ def _entry(one: Serving, entry: Entry) -> dict[str, Any]:
         "min_servers": service.min_servers,
         "quorum": service.quorum,
         "hysteresis": service.hysteresis,
-        "inhibit": service.on_failure == "inhibit",
+        "inhibit": one.inhibits,
         "fallback": _fallback(service, entry, tunnel),
         "servers": servers,
     }

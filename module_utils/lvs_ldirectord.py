@@ -8,6 +8,7 @@ Runs under the managed node's Python 3.9+, standard library only.
 
 from __future__ import annotations
 
+import glob
 import os
 from typing import Any
 
@@ -21,6 +22,7 @@ MAINTENANCE = "/var/lib/lvs-toolkit/maintenance"
 def view(problems: list[str], root: str = "/") -> dict[str, Any]:
     """Its process id, the last lines of its log and the names in its maintenance folder; None what is not.
 
+    ``left``: how many checkers a dead one has left, which go on (run_child: their names begin with its own).
     ``problems`` gets a line for what could not be read.
     """
 
@@ -41,8 +43,18 @@ def view(problems: list[str], root: str = "/") -> dict[str, Any]:
 
     pid = (end_of(PID, TAIL) or "").strip()
     running = pid.isdigit() and "ldirectord" in (end_of(f"/proc/{pid}/cmdline", TAIL) or "")
+    left = 0
+    if not running:
+        places = glob.glob(os.path.join(root, "proc/[0-9]*/cmdline"))
+        paths = [f"/{os.path.relpath(place, root)}" for place in places]
+        left = sum((end_of(path, TAIL) or "").startswith("ldirectord ") for path in paths)
     try:
         drained = sorted(os.listdir(os.path.join(root, MAINTENANCE.lstrip("/"))))
     except OSError:
         drained = []
-    return {"pid": int(pid) if running else None, "log": end_of(LOG, TAIL), "maintenance": drained}
+    return {
+        "pid": int(pid) if running else None,
+        "left": left,
+        "log": end_of(LOG, TAIL),
+        "maintenance": drained,
+    }

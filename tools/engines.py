@@ -48,13 +48,24 @@ on the owner, the old one is started there again, and the run ends with what the
 
 - Its own unit is disabled: the cluster manager starts it, where the VIPs are. Under heartbeat, which does
   not watch what it has started, each deployment starts it again where it is missing; pacemaker watches it.
-- A real server is drained by its `lvs_state`, or at once by an empty file named like its address in
-  `/var/lib/lvs-toolkit/maintenance` on every director. For that folder ldirectord asks for the name of each
-  real server at each check: have them in /etc/hosts, or checks wait for a name server that does not answer.
-- It forwards to no real server before its first good check (`readdquiescent`), also after a start.
+- A real server is drained by its `lvs_state`. While one of a service is, the service's dead ones stay with
+  weight 0 too, whatever `on_failure` says: else each reload would cut the drained one's connections for a
+  moment, as the end of a drain does with `on_failure: remove`.
+- With `on_failure: inhibit` an empty file named like a real server's address (IPv6 in brackets) in
+  `/var/lib/lvs-toolkit/maintenance` on every director drains it at once. With `remove`, the default, such a
+  file takes it out, and its connections end: it is to ldirectord as if its checks had failed.
+- For that folder ldirectord asks for the name of each real server at each check: have them in /etc/hosts, or
+  checks wait for a name server that does not answer.
+- A real server that comes is forwarded to after its first good check (`readdquiescent`). At a takeover all
+  are asked for a TCP handshake at once, and those that answer serve until their checks say otherwise
+  (docs/decisions/0016): a program that hangs, or a wrong page, gets its share for the time below.
 - A failed check is repeated after the interval, so that a dead real server is noticed after (retries + 1) x
   (interval + timeout) seconds at the latest. While several are dead, each delays the others' checks by its
-  timeout.
+  timeout. After a start and a reload one round over all services comes first, one real server after the
+  other: until it is over, a hung one has delayed it by its timeout for every VIP and port, and nobody
+  notices another's death.
+- A check of type http or https follows redirects (LWP::UserAgent): a real server that sends its clients
+  somewhere else is as healthy as that place. With `receive`, a text of its own page, it is not.
 - What its checks have found it tells to its log only: there verify and deployments look. With `log` as a
   facility of syslog they believe the kernel's table, and a real server that somebody deleted by hand looks
   like a dead one.

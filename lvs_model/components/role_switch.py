@@ -4,6 +4,9 @@ A director that is a real server too delivers the VIP by a local route of low pr
 in both roles: no address moves, and a request that arrives on the standby finds no IPVS table there, so that
 nothing goes back and forth. What is left to switch are the daemons of connection sync (ipvsadm(8)). They are
 one script, which heartbeat takes as a resource (its resource.d) and pacemaker as an OCF resource agent.
+
+ldirectord is the next resource, behind a script of its own: its stop returns before it has ended, and knows
+nothing of the checkers and the table of one that has died (ld_init, ld_stop, run_child).
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from lvs_model.topology import all_sync_ids
 _COMPONENT = "heartbeat"
 SCRIPT = "/usr/local/lib/lvs-toolkit/lvs-role"
 NAME = "lvs-role"
+LDIRECTORD = "/usr/local/lib/lvs-toolkit/lvs-ldirectord"
+"""ldirectord as the managers need it, with its own arguments."""
 # Ends with the boot, like the daemons.
 _MARKER = "/run/lvs-toolkit/owner"
 
@@ -29,12 +34,18 @@ def lvs_role(cluster: Cluster, host: Host, inventory: Inventory) -> File:
     both = cluster.connection_sync is not None and cluster.connection_sync.daemons == "both"
     context = {
         "marker": _MARKER,
+        "ldirectord": LDIRECTORD if cluster.services else None,
         "network": network.UNIT,
         "daemon": " ".join(daemon),
         "owner": ("master backup" if both else "master") if daemon else "",
         "standby": ("master backup" if both else "backup") if daemon else "",
     }
     return render(_COMPONENT, SCRIPT, context, mode="0755")
+
+
+def lvs_ldirectord() -> File:
+    """The script that runs ldirectord, the same on every director."""
+    return render(_COMPONENT, LDIRECTORD, {}, mode="0755")
 
 
 def refresh() -> Action:

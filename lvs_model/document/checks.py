@@ -97,7 +97,10 @@ class HttpCheck(_Connecting):
 
 
 class HttpsCheck(HttpCheck):
-    """An HTTPS request has the expected answer; the certificate is not verified."""
+    """An HTTPS request has the expected answer.
+
+    keepalived verifies no certificate; ldirectord does, without the name in it (ldirectord.https_trusted).
+    """
 
     type: Literal["https"] = Field(description="Kind of check.")  # type: ignore[assignment]
     sni: bool = Field(default=True, description="Name the virtual_host in the TLS handshake.")

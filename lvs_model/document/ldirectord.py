@@ -45,6 +45,13 @@ class Ldirectord(Strict):
         "deployments and verify know which real servers its checks have found dead; without it they "
         "believe the kernel's table.",
     )
+    https_trusted: bool = Field(
+        default=False,
+        description="True: the directors trust the certificates of all real servers that are checked by "
+        "https: their CA is in the directors' trust store (update-ca-certificates(8)). ldirectord verifies "
+        "them, though not the name, and takes a real server out whose certificate it does not trust; checks "
+        "of type https are refused without it.",
+    )
     fallback: Fallback | None = Field(
         default=None, description="The server that answers where a service names none. Default: none."
     )

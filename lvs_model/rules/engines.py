@@ -200,6 +200,14 @@ def _unlike(served: Served, path: str, check: Check) -> Iterator[Problem]:
     """What ldirectord's checks cannot do together with something else."""
     if (instead := LDIRECTORD_NO_CHECK.get(check.type)) is not None:
         yield Problem(f"{path}.type", f"ldirectord has no check of type {check.type}", instead)
+    options = served.cluster.ldirectord
+    if isinstance(check, HttpsCheck) and not (options is not None and options.https_trusted):
+        yield Problem(
+            f"{path}.type",
+            "ldirectord takes out real servers whose certificates the directors do not trust",
+            "have their CA in the directors' trust store and say so (ldirectord: {https_trusted: true}), or "
+            "take a check of type script",
+        )
     if isinstance(check, HttpsCheck) and check.sni and check.virtual_host:
         yield Problem(
             f"{path}.sni",

@@ -170,3 +170,34 @@ def fallback_here_not_direct(served: Served) -> Iterator[Problem]:
             f"{fallback.forwarding} to {fallback.address} is dropped by the kernel",
             "leave it out: what goes to the director itself goes directly",
         )
+
+
+@service_rule("fallback-behind-drained", "warning")
+def fallback_behind_drained(served: Served) -> Iterator[Problem]:
+    """A drained real server keeps ldirectord's fallback away.
+
+    To ldirectord a drained real server that passes its checks is one that serves (_service_up), and the
+    fallback stands in only where there is none (fallback_on). When all others are dead, nobody answers new
+    clients, until the drained one is dead too or a deployment puts the fallback into the table.
+
+    Wrong::
+
+        engine: ldirectord
+        services:
+          - {name: www, fallback: {address: 192.0.2.99}, vips: [192.0.2.10], ports: [80], pool: edge_web}
+        # host_vars/web1.yml
+        lvs_state: drained
+
+    Mend: `lvs_state: disabled` when its last clients have left; or engine keepalived.
+    """
+    service = served.service
+    if served.cluster.engine != "ldirectord" or service.fallback is None:
+        return
+    drained = [name for name, weight in (served.weights or {}).items() if weight == 0]
+    if drained:
+        yield Problem(
+            f"{served.path}.fallback",
+            f"{', '.join(drained)} is drained, and while it passes its checks ldirectord does not have the "
+            "fallback stand in when all others are dead",
+            "write lvs_state: disabled when its last clients have left",
+        )

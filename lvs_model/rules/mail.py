@@ -36,3 +36,25 @@ def email_server_is_a_name(cluster: Cluster, view: View) -> Iterator[Problem]:
             f"{cluster.email.server!r} is a name, and without DNS keepalived refuses its configuration",
             "use an address, or have the name in /etc/hosts of every director",
         )
+
+
+@cluster_rule("email-server-is-cut")
+def email_server_is_cut(cluster: Cluster, view: View) -> Iterator[Problem]:
+    """The mail server of ldirectord is an IPv6 address.
+
+    ldirectord takes letters, digits, dots and hyphens of `smtp` and leaves out what follows (read_config):
+    of 2001:db8::25 it keeps 2001, and no mail ever leaves.
+
+    Wrong::
+
+        engine: ldirectord
+        email: {to: [ops@example.org], sender: lb@example.org, server: "2001:db8::25"}
+
+    Mend: its IPv4 address; or a name, in /etc/hosts of every director.
+    """
+    if cluster.email is not None and cluster.engine == "ldirectord" and ":" in cluster.email.server:
+        yield Problem(
+            f"{root_of(cluster)}.email.server",
+            f"ldirectord takes no IPv6 address here: it cuts {cluster.email.server} at the first colon",
+            "use its IPv4 address, or a name in /etc/hosts of every director",
+        )

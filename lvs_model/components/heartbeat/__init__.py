@@ -18,7 +18,7 @@ from typing import Any
 from lvs_model.components import ldirectord, network, nftables
 from lvs_model.components.heartbeat.nodes import guards, media, node_name, options, pings, seconds
 from lvs_model.components.keepalived.words import host_prefix
-from lvs_model.components.role_switch import NAME, SCRIPT, lvs_role, refresh
+from lvs_model.components.role_switch import LDIRECTORD, NAME, SCRIPT, lvs_ldirectord, lvs_role, refresh
 from lvs_model.document import Cluster
 from lvs_model.document.heartbeat import Key
 from lvs_model.inventory import Host, Inventory, network_of
@@ -29,6 +29,7 @@ from lvs_model.topology import Address, all_vips
 
 __all__ = [
     "CONFIGURATION",
+    "KEYS",
     "STANDBY",
     "UNIT",
     "director",
@@ -41,9 +42,10 @@ __all__ = [
 _COMPONENT = "heartbeat"
 UNIT = "heartbeat.service"
 CONFIGURATION = "/etc/ha.d/ha.cf"
-_KEYS = "/etc/ha.d/authkeys"
+KEYS = "/etc/ha.d/authkeys"
 _RESOURCES = "/etc/ha.d/haresources"
 _ROLE = f"/etc/ha.d/resource.d/{NAME}"
+_LDIRECTORD = f"/etc/ha.d/resource.d/{LDIRECTORD.rsplit('/', 1)[1]}"
 _VIP6 = "/etc/ha.d/resource.d/lvs-vip6"
 _DROP_IN = "/etc/systemd/system/heartbeat.service.d/lvs-toolkit.conf"
 _TOOL = "/usr/local/lib/lvs-toolkit/lvs-heartbeat"
@@ -69,7 +71,7 @@ def director(
         lvs_role(cluster, host, inventory),
         render(_COMPONENT, _TOOL, context, mode="0755"),
         render(_COMPONENT, CONFIGURATION, context),
-        render(_COMPONENT, _KEYS, context, mode="0600", secret=True),
+        render(_COMPONENT, KEYS, context, mode="0600", secret=True),
         render(_COMPONENT, _RESOURCES, context),
         render(_COMPONENT, _ROLE, context, mode="0755"),
         *_further_files(cluster, context),
@@ -119,10 +121,15 @@ def settle_s(cluster: Cluster) -> float:
 
 
 def resources(cluster: Cluster, host: Host) -> list[str]:
-    """The group in its order: the role, the VIPs, and what serves them."""
-    found = [NAME, *(_vip(cluster, host, vip) for vip in all_vips(cluster))]
+    """The group in its order: the role, ldirectord, and the VIPs that it serves.
+
+    It stops in reverse: no VIP is here without a table that forwards what is sent to it. Otherwise this
+    director would answer clients itself, with resets.
+    """
+    found = [NAME]
     if cluster.services:
-        found.append(f"ldirectord::{ldirectord.CONFIGURATION.rsplit('/', 1)[1]}")
+        found.append("::".join(path.rsplit("/", 1)[1] for path in (_LDIRECTORD, ldirectord.CONFIGURATION)))
+    found += [_vip(cluster, host, vip) for vip in all_vips(cluster)]
     return found
 
 
@@ -183,9 +190,12 @@ def _key(key: Key | None) -> str:
 
 def _further_files(cluster: Cluster, context: dict[str, Any]) -> list[File]:
     """Files that only some documents ask for."""
+    found = []
+    if cluster.services:
+        found += [lvs_ldirectord(), render(_COMPONENT, _LDIRECTORD, {"script": LDIRECTORD}, mode="0755")]
     if any(vip.version == 6 for vip in all_vips(cluster)):
-        return [render(_COMPONENT, _VIP6, context, mode="0755")]
-    return []
+        found.append(render(_COMPONENT, _VIP6, context, mode="0755"))
+    return found
 
 
 def _validations() -> list[Validation]:
@@ -194,7 +204,7 @@ def _validations() -> list[Validation]:
         Validation(
             "heartbeat accepts its configuration",
             ("sh", staged, "check", "{stage}"),
-            (CONFIGURATION, _KEYS, _RESOURCES),
+            (CONFIGURATION, KEYS, _RESOURCES),
         ),
         # Only with the lines themselves: a gateway that is down shall not keep from other changes.
         Validation("the hosts to be pinged answer", ("sh", staged, "hears"), (CONFIGURATION,)),
@@ -222,7 +232,7 @@ def _actions(paths: list[str]) -> list[Action]:
         Action(
             "Reload heartbeat, or start it",
             ("systemctl", "reload-or-restart", UNIT),
-            on=(CONFIGURATION, _KEYS),
+            on=(CONFIGURATION, KEYS),
             heals=frozenset({f"active {UNIT}"}),
         ),
         Action("Have the owner take what is new in the group", (_TOOL, "apply"), on=tuple(group)),

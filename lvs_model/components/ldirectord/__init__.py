@@ -12,7 +12,9 @@ from typing import Any
 from lvs_model.components.ldirectord.checks import script_words
 from lvs_model.components.ldirectord.globals import global_lines
 from lvs_model.components.ldirectord.services import virtuals
+from lvs_model.components.ldirectord.table import table_lines
 from lvs_model.components.ldirectord.words import address
+from lvs_model.components.role_switch import LDIRECTORD
 from lvs_model.document import Cluster, ScriptCheck
 from lvs_model.document.ldirectord import Ldirectord
 from lvs_model.inventory import Host, Inventory
@@ -20,7 +22,7 @@ from lvs_model.parts import Action, Part, Validation
 from lvs_model.render import render
 from lvs_model.serving import Serving
 
-__all__ = ["CONFIGURATION", "MAINTENANCE", "UNIT", "director", "options"]
+__all__ = ["CONFIGURATION", "MAINTENANCE", "TABLE", "UNIT", "director", "options"]
 
 _COMPONENT = "ldirectord"
 UNIT = "ldirectord.service"
@@ -28,6 +30,8 @@ CONFIGURATION = "/etc/ha.d/ldirectord.cf"
 MAINTENANCE = "/var/lib/lvs-toolkit/maintenance"
 _TEMPORARY = "/etc/tmpfiles.d/lvs-ldirectord.conf"
 _CHECK = "/usr/local/lib/lvs-toolkit/ldirectord-check"
+TABLE = "/usr/local/lib/lvs-toolkit/ldirectord-table"
+"""Fills a new owner's table: to be run before ldirectord starts (`TABLE load`)."""
 _USER = "keepalived_script"
 _NAME = CONFIGURATION.rsplit("/", 1)[1]
 
@@ -62,6 +66,7 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         "virtuals": virtuals(services, _CHECK, fork=wanted.fork),
         "maintenance": MAINTENANCE,
         "scripts": list(_scripts(services)),
+        "lines": list(table_lines(services)),
     }
     users = {check.user for one in services if isinstance(check := one.service.checks[0], ScriptCheck)}
     part = Part(
@@ -70,6 +75,7 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         files=[
             render(_COMPONENT, _TEMPORARY, context),
             render(_COMPONENT, CONFIGURATION, context),
+            render(_COMPONENT, TABLE, context, mode="0755"),
             *([render(_COMPONENT, _CHECK, context, mode="0755")] if users else []),
         ],
         # Others are the operator's own.
@@ -98,12 +104,12 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         # Heartbeat starts a resource and looks after it no more.
         Action(
             "Start ldirectord beside the VIPs",
-            (_COMPONENT, _NAME, "start"),
+            (LDIRECTORD, _NAME, "start"),
             heals=frozenset({"ldirectord missing"}),
         ),
         Action(
             "Stop ldirectord where no VIP is",
-            (_COMPONENT, _NAME, "stop"),
+            (LDIRECTORD, _NAME, "stop"),
             heals=frozenset({"ldirectord extra"}),
         ),
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lvs_model.components.ldirectord.words import place, timing_lines, yes
+from lvs_model.components.ldirectord.words import timing_lines, yes
 from lvs_model.document import Cluster
 from lvs_model.document.ldirectord import Ldirectord
 
@@ -25,16 +25,9 @@ def global_lines(cluster: Cluster, options: Ldirectord, maintenance: str) -> Ite
     # Only the owner of the VIPs has a table.
     yield "cleanstop = yes"
     yield f"maintenancedir = {maintenance}"
-    if options.fallback is not None:
-        yield _fallback(cluster, options)
+    # The common fallback stands at each service (inventory.py): the global one would also answer for
+    # the VIPs of a service that has its own in the other family, and under a mark as a server without a name.
     yield from _email(cluster, options)
-
-
-def _fallback(cluster: Cluster, options: Ldirectord) -> str:
-    fallback = options.fallback
-    assert fallback is not None  # noqa: S101
-    method = fallback.forwarding or cluster.services[0].forwarding
-    return place("fallback", fallback.address.version, str(fallback.address), fallback.port, method)
 
 
 def _email(cluster: Cluster, options: Ldirectord) -> Iterator[str]:

@@ -53,7 +53,7 @@ def _block(one: Serving, entry: Entry, program: str, *, shared: bool, fork: bool
             *_options(one, entry),
             f"protocol = {entry.protocol or 'fwm'}",
             # Always said: the man page says yes is the default, the program takes no.
-            f"quiescent = {yes(service.on_failure == 'inhibit')}",
+            f"quiescent = {yes(one.inhibits)}",
             *timing_lines(check, interval=fork),
             *check_lines(check, port, program, entry.key if shared else None),
         ],

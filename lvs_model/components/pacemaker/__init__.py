@@ -52,8 +52,13 @@ _AGENT = "/usr/lib/ocf/resource.d/lvs-toolkit/lvs-role"
 _DROP_INS = tuple(f"/etc/systemd/system/{unit}.d/lvs-toolkit.conf" for unit in (COROSYNC_UNIT, UNIT))
 # The key lies with the staged files; -t reads the one that the configuration names.
 _ACCEPTS = f'sed "s,keyfile: ,&$1," "$1{CONFIGURATION}" | corosync -t -c /dev/stdin'
-# Our first line is no XML.
-_VERIFIES = f'sed "/^#/d" "$1{RESOURCES}" | crm_verify --xml-pipe --verbose'
+# Our first line is no XML. What it does not understand it quotes, with devices' passwords in it.
+_VERIFIES = f"""\
+said=$(sed '/^#/d' "$1{RESOURCES}" | crm_verify --xml-pipe --verbose 2>&1)
+code=$?
+echo "$said" | grep -v '<' >&2
+exit "$code"
+"""
 
 
 def director(
@@ -81,6 +86,7 @@ def director(
             render(_COMPONENT, _AGENT, context, mode="0755"),
             *(render(_COMPONENT, path, context) for path in _DROP_INS),
             role_switch.lvs_role(cluster, host, inventory),
+            *([role_switch.lvs_ldirectord()] if cluster.services else []),
         ],
         units=[COROSYNC_UNIT, UNIT],
     )

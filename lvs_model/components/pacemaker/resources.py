@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from xml.sax.saxutils import quoteattr
 
-from lvs_model.components import ldirectord
+from lvs_model.components import ldirectord, role_switch
 from lvs_model.components.pacemaker.timing import options_of
 from lvs_model.document import Cluster
 from lvs_model.document.pacemaker import Connectivity, FencingDevice
@@ -119,7 +119,7 @@ def _group(cluster: Cluster, inventory: Inventory) -> Element:
         meta["priority"] = "1"
     members = [_primitive(_ROLE, "ocf:lvs-toolkit:lvs-role", every=every, meta=meta)]
     if cluster.services:
-        agent = {"configfile": ldirectord.CONFIGURATION}
+        agent = {"configfile": ldirectord.CONFIGURATION, "ldirectord": role_switch.LDIRECTORD}
         members.append(_primitive(_LDIRECTORD, "ocf:heartbeat:ldirectord", agent, every=every))
     members += [_vip(cluster, inventory, vip, every) for vip in all_vips(cluster)]
     return Element("group", {"id": _GROUP}, tuple(members))

@@ -92,7 +92,7 @@ def test_both_directors_have_the_same_group(lab: Lab) -> None:
 
     (text,) = texts
     assert text.splitlines()[-1] == (
-        "loadbalancer lvs-role IPaddr2::192.168.136.10/32/eth0 ldirectord::ldirectord.cf"
+        "loadbalancer lvs-role lvs-ldirectord::ldirectord.cf IPaddr2::192.168.136.10/32/eth0"
     )
 
 

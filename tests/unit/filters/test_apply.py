@@ -52,8 +52,9 @@ def test_check_mode_leaves_out_validators_that_lack_what_a_run_would_bring(
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
     extra = {
         "__host_plan": plan,
+        "__host_work": {"prepare": ["first of all"]},
         "__observe_result": {"observation": seen},
-        "expected": [plan["validate"] if judged else [], plan["prepare"]],
+        "expected": [plan["validate"] if judged else [], ["first of all", *plan["prepare"]]],
     }
 
     done = ansible(

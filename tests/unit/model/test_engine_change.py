@@ -40,8 +40,8 @@ ENGINES: dict[str, Callable[[Case], Any]] = {
 }
 
 
-def changing(old: str, new: str, change: Callable[[Case], Any] = lambda _: None) -> Site:
-    """The plan of the new engine, and hosts as they are under the old one; lb1 owns the VIPs."""
+def changing(old: str, new: str, change: Callable[[Case], Any] = lambda _: None, owner: str = "lb1") -> Site:
+    """The plan of the new engine, and hosts as they are under the old one."""
     plans = []
     for name in (old, new):
         case = Case()
@@ -49,7 +49,9 @@ def changing(old: str, new: str, change: Callable[[Case], Any] = lambda _: None)
         change(case)
         plans.append(case.plan())
     before, site = Site(plans[0]), Site(plans[1])
-    for host in ("lb1", "lb2"):
+    before.owner["edge"] = owner
+    before.look()
+    for host in site.plan["clusters"]["edge"]["directors"]:
         wanted = site.seen[host]
         seen = before.seen[host]
         site.seen[host] = seen | {
@@ -84,6 +86,41 @@ def test_all_is_laid_down_first_standby_first_and_nothing_new_runs(old: str, new
         names = {one["name"] for one in own["actions"]}
         assert not names & set(site.plan["hosts"][host]["engine_actions"])
         assert not {one["name"] for one in own["health"]} & set(site.plan["hosts"][host]["engine_health"])
+
+
+ENGINE_UNITS = {unit for units in UNITS.values() for unit in units}
+
+
+def starts_at_boot(enabled: set[str], commands: list[str]) -> set[str]:
+    """The engines' units that start at boot after some commands, of those that did before."""
+    found = set(enabled)
+    for words in map(str.split, commands):
+        named = ENGINE_UNITS & set(words)
+        if words[:2] == ["systemctl", "enable"]:
+            found |= named
+        elif words[:2] == ["systemctl", "disable"]:
+            found -= named
+    return found
+
+
+@of_pairs
+def test_a_director_that_boots_before_it_begins_has_the_old_engine_only(old: str, new: str) -> None:
+    """Debian's packages enable their units when they are installed, and their configuration lies there."""
+    site = changing(old, new)
+    installed = {*UNITS[old], *UNITS[new]}
+    for name in ("lb1", "lb2"):
+        own = work(site)["hosts"][name]
+        laid_down = starts_at_boot(installed, argvs([*own["prepare"], *own["actions"]]))
+        assert laid_down == set(UNITS[old])
+        assert starts_at_boot(laid_down, argvs(own["begin"])) == set(UNITS[new])
+
+
+def test_who_runs_the_new_engine_already_goes_on_starting_it_at_boot() -> None:
+    site = changing("vrrp", "heartbeat")
+    site.seen["lb1"]["units"]["heartbeat.service"] = {"ActiveState": "active", "UnitFileState": "enabled"}
+
+    assert work(site)["hosts"]["lb1"]["prepare"] == []
+    assert len(work(site)["hosts"]["lb2"]["prepare"]) == 1
 
 
 def test_the_old_engines_marks_stay_until_it_has_ended() -> None:
@@ -158,7 +195,7 @@ def test_a_second_run_finds_the_standby_without_any_engine_and_starts_none_besid
 def test_a_pacemaker_that_waits_for_nobody_begins_on_the_owner() -> None:
     site = changing("vrrp", "pacemaker")
     for host in ("lb1", "lb2"):
-        site.plan["hosts"][host]["begins_idle"] = False
+        site.plan["hosts"][host]["begins_idle"] = 0
 
     assert work(site)["begin"] == ["lb1", "lb2"]
 
@@ -166,21 +203,85 @@ def test_a_pacemaker_that_waits_for_nobody_begins_on_the_owner() -> None:
 @pytest.mark.parametrize(
     ("method", "options", "idle"),
     [
-        ("vrrp", {}, False),
-        ("heartbeat", {}, False),
-        ("pacemaker", {}, True),
-        ("pacemaker", {"wait_for_all": False}, False),
+        ("vrrp", {}, 0),
+        ("heartbeat", {}, 0),
+        ("pacemaker", {}, 1),
+        ("pacemaker", {"wait_for_all": False}, 0),
     ],
 )
 def test_which_engine_moves_nothing_before_all_have_begun(
-    method: str, options: dict[str, Any], idle: bool
+    method: str, options: dict[str, Any], idle: int
 ) -> None:
     case = Case()
     ENGINES[method](case)
     if options:
         case.document["failover"][method] = case.document["failover"][method] | options
 
-    assert case.plan()["hosts"]["lb1"]["begins_idle"] is idle
+    assert case.plan()["hosts"]["lb1"]["begins_idle"] == idle
+
+
+def several(number: int) -> Callable[[Case], None]:
+    """As many directors."""
+
+    def change(case: Case) -> None:
+        for one in range(3, number + 1):
+            addresses = [f"192.0.2.{40 + one}", f"198.51.100.{40 + one}"]
+            case.add_host(f"lb{one}", "edge", "edge_directors", lvs_addresses=addresses)
+
+    return change
+
+
+@pytest.mark.parametrize(("number", "before"), [(2, 1), (3, 1), (4, 2), (5, 2)])
+def test_the_owner_is_the_one_that_makes_the_majority(number: int, before: int) -> None:
+    """A quorum is more than half of all votes (votequorum(5)): before the owner begins, there is none."""
+    site = changing("vrrp", "pacemaker", several(number))
+    order = work(site)["begin"]
+
+    assert sorted(order) == [f"lb{one}" for one in range(1, number + 1)]
+    assert order.index("lb1") == before
+    if number > 2:
+        assert before <= number / 2 < before + 1
+
+
+def test_a_standby_that_has_begun_already_counts() -> None:
+    site = changing("vrrp", "pacemaker", several(3))
+    for unit in UNITS["pacemaker"]:
+        site.seen["lb3"]["units"][unit] = {"ActiveState": "active", "UnitFileState": "enabled"}
+    site.seen["lb3"]["units"]["keepalived.service"] = {"ActiveState": "inactive", "UnitFileState": "disabled"}
+
+    assert work(site)["begin"] == ["lb3", "lb1", "lb2"]
+
+
+GAPS: dict[str, tuple[str, str, float | None]] = {
+    "the preferred director takes the VIPs at once": ("heartbeat", "lb1", None),
+    "the other one waits": ("heartbeat", "lb2", 62),
+    "pacemaker is ready when the owner comes": ("pacemaker", "lb1", None),
+    "VRRP elects soon": ("vrrp", "lb2", None),
+}
+
+
+@pytest.mark.parametrize(("new", "owner", "seconds"), GAPS.values(), ids=GAPS)
+def test_a_gap_longer_than_a_failover_is_told(new: str, owner: str, seconds: float | None) -> None:
+    site = changing("heartbeat" if new == "vrrp" else "vrrp", new, owner=owner)
+    told = [line for line in work(site)["summary"] if "nobody serves" in line]
+
+    assert told == (
+        []
+        if seconds is None
+        else [
+            "note: cluster edge changes its engine: nobody serves for up to "
+            f"{seconds:g} s from when {owner} leaves the old one"
+        ]
+    )
+
+
+def test_a_pacemaker_that_begins_alone_tells_what_it_takes() -> None:
+    site = changing("vrrp", "pacemaker")
+    for host in ("lb1", "lb2"):
+        site.plan["hosts"][host]["begins_idle"] = 0
+    seconds = site.plan["clusters"]["edge"]["settle_s"]
+
+    assert f"up to {seconds:g} s from when lb1" in "\n".join(work(site)["summary"])
 
 
 def test_a_director_that_was_not_looked_at_forbids_it() -> None:

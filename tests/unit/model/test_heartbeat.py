@@ -129,7 +129,7 @@ def test_both_directors_have_the_same_group_and_nodes_and_each_hears_the_other()
     for path in ("/etc/ha.d/haresources", "/etc/ha.d/authkeys"):
         assert files(case)[path] == files(case, "lb2")[path]
     assert lines(case, "/etc/ha.d/haresources") == [
-        "lb1 lvs-role IPaddr2::192.0.2.10/32/eth0 IPaddr2::192.0.2.20/32/eth0 ldirectord::ldirectord.cf"
+        "lb1 lvs-role lvs-ldirectord::ldirectord.cf IPaddr2::192.0.2.10/32/eth0 IPaddr2::192.0.2.20/32/eth0"
     ]
     for director, peer in (("lb1", "192.0.2.12"), ("lb2", "192.0.2.11")):
         found = lines(case, heartbeat.CONFIGURATION, director)
@@ -137,12 +137,21 @@ def test_both_directors_have_the_same_group_and_nodes_and_each_hears_the_other()
         assert f"ucast eth0 {peer}" in found
 
 
+def test_a_vip_is_here_only_while_the_table_is() -> None:
+    """The first is started first, and stopped last (ResourceManager, takegroup and givegroup)."""
+    case = made()
+    case.service["vips"] = ["192.0.2.10", "192.0.2.20"]
+
+    names = [one.partition("::")[0] for one in lines(case, "/etc/ha.d/haresources")[0].split()[1:]]
+    assert names == ["lvs-role", "lvs-ldirectord", "IPaddr2", "IPaddr2"], "as under pacemaker"
+
+
 def test_a_vip_has_no_colons_that_end_an_argument() -> None:
     case = made(six)
     case.service["vips"] = ["2001:db8::10"]
 
     (group,) = lines(case, "/etc/ha.d/haresources")
-    resource = group.split()[2]
+    resource = group.split()[3]
     assert resource == "lvs-vip6::2001:db8:-:10/128/eth0"
     assert "/etc/ha.d/resource.d/lvs-vip6" in files(case)
 

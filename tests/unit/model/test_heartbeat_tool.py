@@ -47,7 +47,7 @@ def pretended(tmp_path: Path, name: str) -> Bottle:
     case.service["vips"] = ["192.0.2.10", "192.0.2.20"]
     files = case.plan()["hosts"][name]["files"]
     bottle = Bottle(tmp_path, [file for file in files if not file["path"].endswith("ldirectord.cf")])
-    for resource in ("IPaddr2", "ldirectord"):
+    for resource in ("IPaddr2", "lvs-ldirectord"):
         bottle.write(f"/etc/ha.d/resource.d/{resource}", RESOURCE, 0o755)
     for tool in ("ipvsadm", "systemctl", "logger"):
         bottle.shadow(tool, ":")
@@ -61,13 +61,13 @@ def pretended(tmp_path: Path, name: str) -> Bottle:
 def group(*vips: str) -> str:
     """Write another group, as a deployment would."""
     resources = " ".join(f"IPaddr2::{vip}/32/eth0" for vip in vips)
-    return f'echo "lb1 lvs-role {resources} ldirectord::ldirectord.cf" > /etc/ha.d/haresources'
+    return f'echo "lb1 lvs-role lvs-ldirectord::ldirectord.cf {resources}" > /etc/ha.d/haresources'
 
 
 def take(bottle: Bottle) -> str:
     """What heartbeat does to take the group, in its order."""
     vips = " ".join(f"/etc/ha.d/resource.d/IPaddr2 192.0.2.{last}/32/eth0 start;" for last in (10, 20))
-    return f"{ROLE} start; {vips} /etc/ha.d/resource.d/ldirectord ldirectord.cf start; : > did"
+    return f"{ROLE} start; /etc/ha.d/resource.d/lvs-ldirectord ldirectord.cf start; {vips} : > did"
 
 
 def test_the_owner_drops_what_has_left_and_starts_what_has_come(bottle: Bottle) -> None:
@@ -142,9 +142,9 @@ def test_the_preferred_director_takes_the_group_at_once_where_it_is_alone(
     assert told == ("running\n" if takes else "stopped\n")
     assert (bottle.work / "did").read_text().splitlines() == (
         [
+            "start lvs-ldirectord_ldirectord.cf",
             "start IPaddr2_192.0.2.10_32_eth0",
             "start IPaddr2_192.0.2.20_32_eth0",
-            "start ldirectord_ldirectord.cf",
         ]
         if takes
         else []
@@ -265,6 +265,9 @@ def test_a_host_of_another_name_is_refused_before_heartbeat_is_asked(bottle: Bot
         # Alone it may change what it likes.
         ("s/s3cret-key/an0ther-key/", "dead", False),
         ("s/^udpport .*/udpport 695/", "", False),
+        # It is about to be heard.
+        ("s/s3cret-key/an0ther-key/", "up", True),
+        ("s/s3cret-key/an0ther-key/", "init", True),
     ],
 )
 def test_a_director_does_not_become_deaf_to_the_other_one(

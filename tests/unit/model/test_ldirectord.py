@@ -30,6 +30,7 @@ def configuration(**options: Any) -> str:  # noqa: ANN401
     """ldirectord.cf with these options of the one service."""
     case = Case()
     UNDER(case)
+    case.document["ldirectord"] = {"https_trusted": True}
     case.service.update(options)
     return part(case)[ldirectord.CONFIGURATION]
 
@@ -87,6 +88,20 @@ def test_what_an_option_becomes(options: dict[str, Any], expected: list[str]) ->
     assert [line for line in expected if line not in lines(**options)] == []
 
 
+def test_a_drained_real_server_has_dead_ones_kept_too() -> None:
+    case = Case()
+    UNDER(case)
+    case.hostvars["web1"]["lvs_state"] = "drained"
+    text = part(case)[ldirectord.CONFIGURATION]
+
+    assert "    quiescent = yes" in text.splitlines()
+    # And so a comparison expects it; keepalived tells the two apart.
+    assert case.plan()["hosts"]["lb1"]["ipvs"]["TCP 192.0.2.10:80"]["inhibit"] is True
+    plain = Case()
+    plain.hostvars["web1"]["lvs_state"] = "drained"
+    assert plain.plan()["hosts"]["lb1"]["ipvs"]["TCP 192.0.2.10:80"]["inhibit"] is False
+
+
 def test_a_common_fallback_is_every_services_own() -> None:
     case = Case()
     UNDER(case)
@@ -94,11 +109,8 @@ def test_a_common_fallback_is_every_services_own() -> None:
     case.service["mark"] = 7
     text = part(case)[ldirectord.CONFIGURATION]
 
-    # The global one alone would give a mark a nameless server.
-    assert [line.strip() for line in text.splitlines() if "fallback" in line] == [
-        "fallback = 127.0.0.1:81 gate",
-        "fallback = 127.0.0.1 gate",
-    ]
+    # No global one: where a mark's service has none of its own, it would stand in as `:0`.
+    assert [line for line in text.splitlines() if "fallback" in line] == ["    fallback = 127.0.0.1 gate"]
 
 
 def test_services_that_share_real_servers_are_told_apart() -> None:
@@ -208,6 +220,7 @@ def test_a_checks_program_gets_the_address_without_brackets(tmp_path: Any) -> No
 def test_checks_bring_their_modules(options: dict[str, Any], modules: list[str]) -> None:
     case = Case()
     UNDER(case)
+    case.document["ldirectord"] = {"https_trusted": True}
     case.service.update(options)
 
     assert case.plan()["hosts"]["lb1"]["packages"]["ldirectord"] == ["ldirectord", *modules]

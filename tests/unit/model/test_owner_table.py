@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from lvs_model.checks_view import checks_view, down_servers
+from lvs_model.components.role_switch import LDIRECTORD
 from lvs_model.differences import host_differences
 from lvs_model.observation import Observation
 from lvs_model.verdict import judge
@@ -77,6 +78,10 @@ def _runs_there(one: Site) -> None:
     one.seen["lb2"]["ldirectord"]["pid"] = 9
 
 
+def _left_there(one: Site) -> None:
+    one.seen["lb2"]["ldirectord"]["left"] = 2
+
+
 def _starts_itself(one: Site) -> None:
     one.seen["lb2"]["units"]["ldirectord.service"] = {"ActiveState": "inactive", "UnitFileState": "enabled"}
 
@@ -107,6 +112,7 @@ def _starts_itself(one: Site) -> None:
             ["ldirectord does not run beside the VIPs", "ldirectord has not told what its checks found"],
         ),
         ([_runs_there], "lb2", ["ldirectord runs, and no VIP is here"]),
+        ([_left_there], "lb2", ["checkers of a dead ldirectord run, and no VIP is here"]),
         (
             [_starts_itself],
             "lb2",
@@ -125,8 +131,9 @@ def test_what_differs(changes: list[Change], host: str, texts: list[str]) -> Non
 @pytest.mark.parametrize(
     ("change", "host", "command"),
     [
-        (_ends, "lb1", "ldirectord ldirectord.cf start"),
-        (_runs_there, "lb2", "ldirectord ldirectord.cf stop"),
+        (_ends, "lb1", f"{LDIRECTORD} ldirectord.cf start"),
+        (_runs_there, "lb2", f"{LDIRECTORD} ldirectord.cf stop"),
+        (_left_there, "lb2", f"{LDIRECTORD} ldirectord.cf stop"),
         (_starts_itself, "lb2", "systemctl disable --now ldirectord.service"),
         (_on_standby, "lb2", "ipvsadm -D -t 192.0.2.10:80"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from lvs_model.pacemaker_view import pacemaker_view
 from .cases import ROOT
 from .changes import Change, service
 from .namespace import Bottle, unusable
-from .pacemaker_tool import TOOLS, cluster, commands, directors, live
+from .pacemaker_tool import TOOLS, cluster, commands, directors, live, part
 from .rule_cases.pacemaker import pacemaker
 
 pytestmark = pytest.mark.skipif(unusable() is not None, reason=str(unusable()))
@@ -194,6 +195,57 @@ def test_a_reload_that_fails_is_tried_again(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "lvs-pacemaker apply: corosync-cfgtool -R: exit code 1" in done.stderr
     assert commands(bottle).count("corosync-cfgtool -R") == 2
+
+
+PASSWORD = "hunter2-and-more"  # noqa: S105 - a test's
+FENCED: Change = pacemaker(
+    fencing={
+        "devices": [
+            {
+                "name": "board",
+                "agent": "fence_ipmilan",
+                "parameters": {"ip": "10.9.0.1"},
+                "password": PASSWORD,
+            }
+        ]
+    }
+)
+# As pacemaker's commands do (log_xmllib_err, string2xml).
+QUOTES = """
+if [ -e refuses ]; then
+    echo "error: Couldn't fully parse 9 chars: $(cat)" >&2
+    echo "$0: Unable to parse CIB XML" >&2
+    exit 78
+fi"""
+
+
+def test_a_refused_change_does_not_tell_passwords(tmp_path: Path) -> None:
+    bottle = directors(tmp_path, FENCED)
+    cluster(bottle, "lb1")
+    bottle.shadow("cibadmin", f'case "$*" in *--query*) cat cib.xml ;; *) {QUOTES} ;; esac')
+
+    done = bottle.run(f"touch refuses; {LB1} apply")
+
+    assert done.returncode == 1
+    assert PASSWORD not in done.stdout + done.stderr
+    assert "Unable to parse CIB XML" in done.stderr, "what else it says is told"
+
+
+@pytest.mark.parametrize(("refuses", "code"), [(True, 78), (False, 0)])
+def test_refused_resources_do_not_tell_passwords(tmp_path: Path, refuses: bool, code: int) -> None:
+    found = part(FENCED)
+    bottle = directors(tmp_path, FENCED)
+    bottle.shadow("crm_verify", f"{QUOTES}; cat > verified")
+    (argv,) = (one.argv for one in found.validate if one.name == "pacemaker accepts the resources")
+    command = shlex.join([*argv[:-1], ""])
+
+    done = bottle.run(f"{'touch refuses' if refuses else ':'}; {command}")
+
+    assert PASSWORD in (bottle.tree / "etc/lvs-toolkit/pacemaker.cib").read_text()
+    assert (done.returncode, PASSWORD in done.stdout + done.stderr) == (code, False)
+    assert ("Unable to parse CIB XML" in done.stderr) == refuses
+    if not refuses:
+        assert PASSWORD in (bottle.work / "verified").read_text(), "all of it was judged"
 
 
 def test_who_is_no_director_any_more_is_forgotten(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lvs_model.components.role_switch import SCRIPT, daemon_options, lvs_role
+from lvs_model.components.role_switch import LDIRECTORD, SCRIPT, daemon_options, lvs_role
 from lvs_model.inventory import read_inventory
 
 from .builders import Case
@@ -115,6 +115,15 @@ def test_new_options_reach_running_daemons(tmp_path: Path) -> None:
     wanted = [["--stop-daemon", "master"], ["--start-daemon", "master"]]
     assert [words for words in changes if words[0] != "-l"] == wanted
     assert running(bottle) == {"master"}
+
+
+def test_when_the_manager_has_ended_nothing_of_ldirectord_goes_on(tmp_path: Path) -> None:
+    bottle = made(tmp_path, None)
+    bottle.write(LDIRECTORD, '#!/bin/sh\necho "$*" >> ended\n', 0o755)
+
+    bottle.told(f"{SCRIPT} stop; {SCRIPT} leave")
+
+    assert (bottle.work / "ended").read_text() == "ldirectord.cf stop\n"
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "refresh"])

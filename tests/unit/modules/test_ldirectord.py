@@ -14,7 +14,12 @@ LOG = "var/log/ldirectord.log"
 
 
 def test_a_node_without_it(node: Node) -> None:
-    assert view(node.host.problems, node.host.root) == {"pid": None, "log": None, "maintenance": []}
+    assert view(node.host.problems, node.host.root) == {
+        "pid": None,
+        "left": 0,
+        "log": None,
+        "maintenance": [],
+    }
     assert node.host.problems == []
 
 
@@ -35,6 +40,17 @@ def test_it_runs_when_its_process_does(node: Node, pid: str, command: str | None
         node.file("proc/55/cmdline", command)
 
     assert view(node.host.problems, node.host.root)["pid"] == found
+
+
+@pytest.mark.parametrize(("pid", "left"), [("55\n", 0), ("", 2), ("99\n", 2)])
+def test_checkers_whose_parent_has_died_are_counted(node: Node, pid: str, left: int) -> None:
+    node.file(PID, pid)
+    node.file("proc/55/cmdline", "/usr/bin/perl\0/usr/sbin/ldirectord\0ldirectord.cf\0start\0")
+    for number, server in ((60, "192.0.2.21:80"), (61, "192.0.2.22:80")):
+        node.file(f"proc/{number}/cmdline", f"ldirectord tcp:192.0.2.10:80 checking {server}\0\0")
+    node.file("proc/62/cmdline", "")
+
+    assert view(node.host.problems, node.host.root)["left"] == left
 
 
 def test_of_a_long_log_only_whole_lines_of_its_end_are_read(

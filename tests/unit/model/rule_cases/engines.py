@@ -16,6 +16,7 @@ TIMERS = "failover.heartbeat or failover.pacemaker has timers of its own"
 EXPECT = "take `receive`, a text of the answer's body, or a check of type script"
 MAIL = {"to": ["ops@example.org"], "sender": "lb@example.org", "server": "192.0.2.25"}
 NAME = {"virtual_host": "www.example.org"}
+TRUSTED = document(ldirectord={"https_trusted": True})
 
 
 def under(*changes: Change) -> Change:
@@ -83,6 +84,27 @@ TABLE: list[Any] = [
         "the mail server's",
     ),
     near("engine-lacks-option", under(document(email={**MAIL, "port": 25}))),
+    trigger(
+        "email-server-is-cut",
+        under(document(email={**MAIL, "server": "2001:db8::25"})),
+        f"{EDGE}.email.server: ldirectord takes no IPv6 address here: it cuts 2001:db8::25 at the first "
+        "colon: use its IPv4 address, or a name in /etc/hosts of every director",
+    ),
+    near("email-server-is-cut", document(email={**MAIL, "server": "2001:db8::25"})),
+    near("email-server-is-cut", under(document(email={**MAIL, "server": "mail.example.org"}))),
+    trigger(
+        "fallback-behind-drained",
+        under(service(fallback={"address": "192.0.2.99"}), host("web1", lvs_state="drained")),
+        f"{S0}.fallback: web1 is drained, and while it passes its checks ldirectord does not have the "
+        "fallback stand in when all others are dead: write lvs_state: disabled when its last clients have "
+        "left",
+    ),
+    near("fallback-behind-drained", under(host("web1", lvs_state="drained"))),
+    near("fallback-behind-drained", under(service(fallback={"address": "192.0.2.99"}))),
+    near(
+        "fallback-behind-drained",
+        both(service(fallback={"address": "192.0.2.99"}), host("web1", lvs_state="drained")),
+    ),
     lacks("version", 2, "take it out: there is no VRRP"),
     lacks("transport", "multicast", "failover.heartbeat says how its messages travel"),
     lacks(
@@ -174,8 +196,8 @@ TABLE: list[Any] = [
         "engine-lacks-service-option",
         under(service(starts_down=False, notify_at_stop=True)),
         f"{S0}.notify_at_stop: {NOTHING}: take it out, {KEEP}",
-        f"{S0}.starts_down: {NOTHING}: leave it true: it never forwards to a real server before the first "
-        f"good check; {KEEP}",
+        f"{S0}.starts_down: {NOTHING}: leave it true: a real server comes in after a good check, at a "
+        f"takeover after a handshake; {KEEP}",
     ),
     trigger(
         "engine-lacks-service-option",
@@ -249,11 +271,20 @@ TABLE: list[Any] = [
     ),
     trigger(
         "engine-lacks-check",
-        check(type="https", port=443, **NAME),
+        check(type="https", port=443),
+        f"{S0}.check.type: ldirectord takes out real servers whose certificates the directors do not trust: "
+        "have their CA in the directors' trust store and say so (ldirectord: {https_trusted: true}), or take "
+        "a check of type script",
+    ),
+    near("engine-lacks-check", both(check(type="https", port=443), TRUSTED)),
+    near("engine-lacks-check", service(ports=[443], check={"type": "https"})),
+    trigger(
+        "engine-lacks-check",
+        both(check(type="https", port=443, **NAME), TRUSTED),
         f"{S0}.check.sni: ldirectord does not name the virtual_host in the TLS handshake: write sni: false "
         "where the server does without, or take a check of type script",
     ),
-    near("engine-lacks-check", check(type="https", port=443, sni=False, **NAME)),
+    near("engine-lacks-check", both(check(type="https", port=443, sni=False, **NAME), TRUSTED)),
     trigger(
         "engine-lacks-check",
         under(service(check={"type": "smtp", "helo": "lb.example.org"})),
@@ -282,8 +313,8 @@ TABLE: list[Any] = [
         under(service(check=[{"type": "tcp"}, {"type": "file"}])),
         f"{S0}.check: ldirectord has one check for a service, not 2: take the one that proves most, or a "
         "check of type script that does all",
-        f"{S0}.check[1].type: ldirectord has no check of type file: drain a real server by its lvs_state, "
-        "or by a file in ldirectord's maintenance folder",
+        f"{S0}.check[1].type: ldirectord has no check of type file: drain a real server by its lvs_state; "
+        "or, with on_failure: inhibit, by a file in ldirectord's maintenance folder",
     ),
     trigger(
         "engine-lacks-check",
