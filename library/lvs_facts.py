@@ -200,6 +200,18 @@ observation:
       type: list
       elements: str
       sample: [/etc/lvs-toolkit/network.conf]
+    overrides:
+      description:
+        - What operators have overridden on the node, as recorded below C(/var/lib/lvs-toolkit/overrides), each
+          with the C(file) there. A record that cannot be read has nothing else.
+      type: list
+      elements: dict
+      sample: [{file: drained/web1.json, host: web1, reason: new disk, operator: ana, since: 1795400000}]
+    locks:
+      description: The locks on clusters that are kept on the node, likewise.
+      type: list
+      elements: dict
+      sample: [{file: cluster-lock-edge.json, run: 4f1c, operator: ana, pid: 812}]
     euid: {type: int, description: "Effective user that read all this; 0 is root.", sample: 0}
     arp:
       description:
@@ -232,7 +244,14 @@ problems:
 
 from typing import Any
 
-from ansible.module_utils import lvs_arp, lvs_host, lvs_keepalived, lvs_ldirectord, lvs_pacemaker
+from ansible.module_utils import (
+    lvs_arp,
+    lvs_host,
+    lvs_keepalived,
+    lvs_ldirectord,
+    lvs_pacemaker,
+    lvs_records,
+)
 from ansible.module_utils.basic import AnsibleModule
 
 SCHEMA = 1
@@ -248,6 +267,8 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     observation["files"] = lvs_host.files(host, wanted["files"], wanted["marker"])
     observation["users"] = lvs_host.users(wanted["users"])
     observation["unfinished"] = lvs_host.unfinished(host)
+    observation["overrides"] = lvs_records.overrides(host)
+    observation["locks"] = lvs_records.locks(host)
     observation |= lvs_host.network(host) if wanted["network"] else {"network": None, "network_error": None}
     for part in ("nftables", "managed"):
         observation[part] = getattr(lvs_host, part)(host) if wanted[part] else None

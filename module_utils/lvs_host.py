@@ -205,7 +205,7 @@ def users(names: list[str]) -> dict[str, int | None]:
 
 def unfinished(host: Host) -> list[str]:
     """Return the generations whose transaction (config_set) was interrupted and is not settled yet."""
-    found = _journals(host)
+    found = journals(host)
     return [name for name, states in found.items() if states & {"open", "confirmed"}]
 
 
@@ -216,7 +216,7 @@ def managed(host: Host) -> list[str]:
     is. So what a run has left that ended before its last step, which removes files, is told as well.
     """
     present: dict[str, bool] = {}
-    for name, states in _journals(host).items():
+    for name, states in journals(host).items():
         for state in states & {"confirmed", "committed"}:
             path = f"{_STATE}/generations/{name}/journal.{state}.json"
             try:
@@ -227,7 +227,7 @@ def managed(host: Host) -> list[str]:
     return sorted(path for path, state in present.items() if state and os.path.lexists(host.path(path)))
 
 
-def _journals(host: Host) -> dict[str, set[str]]:
+def journals(host: Host) -> dict[str, set[str]]:
     """Return the states in the names of each generation's journals, generations from old to new."""
     folder = host.path(f"{_STATE}/generations")
     try:
