@@ -202,8 +202,8 @@ observation:
       sample: [/etc/lvs-toolkit/network.conf]
     overrides:
       description:
-        - What operators have overridden on the node, as recorded below C(/var/lib/lvs-toolkit/overrides), each
-          with the C(file) there. A record that cannot be read has nothing else.
+        - What operators have overridden on the node, as recorded below C(/var/lib/lvs-toolkit/overrides),
+          each with the C(file) there. A record that cannot be read has nothing else.
       type: list
       elements: dict
       sample: [{file: drained/web1.json, host: web1, reason: new disk, operator: ana, since: 1795400000}]

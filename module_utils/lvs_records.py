@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-from ansible.module_utils.lvs_host import Host, journals
+from .lvs_host import Host, journals
 
 STATE = "/var/lib/lvs-toolkit"
 
