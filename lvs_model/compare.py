@@ -20,6 +20,7 @@ from lvs_model.fitness import (
     unseen_retired,
 )
 from lvs_model.observation import Observation
+from lvs_model.overrides import as_overridden, with_drains
 from lvs_model.pacemaker_fitness import pacemaker_fitness
 from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
@@ -49,6 +50,7 @@ def compare(
     accepted = set(accept_unreachable or [])
     failures = {host: raw["failed"] for host, raw in observations.items() if "failed" in raw}
     seen = {host: Observation(host, raw) for host, raw in observations.items() if "schema" in raw}
+    plan = as_overridden(plan, {host: one.overrides for host, one in seen.items()})
     unreachable = sorted(host for host, raw in observations.items() if not raw)
     differences = {host: host_differences(plan["hosts"][host], one) for host, one in seen.items()}
     new_engine = changing(plan, seen)
@@ -167,7 +169,10 @@ def host_work(planned: dict[str, Any], host: str, raw: dict[str, Any]) -> dict[s
     if "schema" not in raw:
         why = raw.get("failed", "it is unreachable")
         return {"changes": [f"it could not be observed: {why}"], "actions": []}
-    differences = host_differences(planned, Observation(host, raw))
+    seen = Observation(host, raw)
+    if "ipvs" in planned:
+        planned = planned | {"ipvs": with_drains(planned["ipvs"], seen.overrides.drains)}
+    differences = host_differences(planned, seen)
     return _work(planned, [one for one in differences if one.kind not in _CONTRACTED])
 
 

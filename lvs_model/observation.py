@@ -10,6 +10,7 @@ from typing import Any
 
 from lvs_model.ipvs_table import Table, parse_table
 from lvs_model.keepalived_view import parse_checker_dump
+from lvs_model.overrides import Overrides, overrides
 from lvs_model.pacemaker_view import PacemakerView, pacemaker_view
 
 
@@ -98,6 +99,11 @@ class Observation:
     def held_error(self) -> str | None:
         """Why lvs-network could not tell what it holds, or None."""
         return self.raw.get("network_error")
+
+    @cached_property
+    def overrides(self) -> Overrides:
+        """What operators have set aside here: drained real servers, a demotion, locks."""
+        return overrides(self.raw)
 
     def module(self, name: str) -> str:
         """State of a kernel module: loaded, builtin, available or missing."""

@@ -118,8 +118,14 @@ def test_a_directors_table_has_every_vip_and_port() -> None:
         "inhibit": False,
         "fallback": None,
         "servers": {
-            f"192.0.2.{last}:443": {"weight": weight, "method": "dr", "extra": [], "dynamic": False}
-            for last, weight in ((21, 3), (22, 0), (23, 1))
+            f"192.0.2.{last}:443": {
+                "host": host,
+                "weight": weight,
+                "method": "dr",
+                "extra": [],
+                "dynamic": False,
+            }
+            for host, last, weight in (("web1", 21, 3), ("web2", 22, 0), ("web3", 23, 1))
         },
     }
 
