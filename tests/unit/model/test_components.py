@@ -223,6 +223,7 @@ NETWORK = {
                 "/etc/modprobe.d/lvs-director.conf": "0644",
                 "/etc/keepalived/keepalived.conf": "0640",
                 "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf": "0644",
+                "/usr/local/lib/lvs-toolkit/keepalived-demoted": "0755",
                 "/usr/local/lib/lvs-toolkit/keepalived-leave": "0755",
                 "/usr/local/lib/lvs-toolkit/keepalived-release": "0755",
             },

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 OURS = "scripts of keepalived (LVS toolkit)"
 STATE = "/var/lib/lvs-toolkit"
 FOLDERS = ["/etc/lvs-toolkit", "/usr/local/lib/lvs-toolkit", "/etc/systemd/system/keepalived.service.d"]
-RUN = ["/run/lvs-toolkit", "/run/lvs-toolkit.leaving"]
+RUN = ["/run/lvs-toolkit", "/run/lvs-toolkit.leaving", "/run/lvs-toolkit.demoted.VI_edge"]
 
 # Nothing of this machine is changed: every directory that the step writes to is covered.
 NAMESPACE = """\
@@ -52,7 +52,7 @@ def tasks(name: str, case: dict[str, Any]) -> list[dict[str, Any]]:
     """Lay out the case, run the step, and print what came of it as one line of JSON."""
     lay_out = [
         f"rm -rf {STATE}; mkdir -p {STATE} {' '.join(FOLDERS)} /run/lvs-toolkit",
-        "echo 1 >/run/lvs-toolkit.leaving",
+        "echo 1 >/run/lvs-toolkit.leaving; echo -55 >/run/lvs-toolkit.demoted.VI_edge",
     ]
     lay_out += [f"printf '{case['record']}' >{STATE}/installed"] if case.get("record") else []
     lay_out += [f"touch {case['file']}"] if "file" in case else []
