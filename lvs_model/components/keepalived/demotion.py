@@ -56,7 +56,7 @@ def room(cluster: Cluster, election: Election) -> dict[str, Any] | None:
     if found is None:
         return None
     track = cluster.failover.track
-    weights = [one.weight for one in (*track.processes, *track.scripts)]
+    weights = [*(one.weight for one in track.processes), *(one.weight for one in track.scripts)]
     return {
         "file": found.file,
         "group": sync_group_of(cluster, election.instance),
