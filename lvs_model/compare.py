@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lvs_model.change_classes import classify, digest, order_lines, summary_lines
 from lvs_model.checks_view import down_servers
 from lvs_model.differences import Difference, host_differences
 from lvs_model.engine_change import changing, ends, former, later, ours, runs, stops, unseen_directors
@@ -44,8 +45,9 @@ def compare(
 
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``,
     ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed
-    once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``summary`` (text
-    for the operator). Raises ModelError when something forbids to act.
+    once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``classes`` (what
+    kinds of change, by host), ``digest`` (names this very work), ``summary`` (text for the operator).
+    Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])
     failures = {host: raw["failed"] for host, raw in observations.items() if "failed" in raw}
@@ -88,8 +90,11 @@ def compare(
     retired = retiring(plan, seen)
     for host in retired:
         hosts[host]["leave"] = list(stops(former(plan["hosts"][host], seen[host])))
-    return {
+    classes = {host: classify(plan, differences[host], seen[host]) for host in hosts}
+    found = {
         "hosts": hosts,
+        # By host the classes of what differs (change_classes.CLASSES).
+        "classes": {host: list(dict.fromkeys(one.kind for one in own)) for host, own in classes.items()},
         # A former director still balances until it is retired: only then it becomes a real server.
         "expand": [host for host in _expanded(plan, hosts) if host not in retired],
         "expand_later": [host for host in _expanded(plan, hosts) if host in retired],
@@ -113,8 +118,10 @@ def compare(
         "again": _again(plan, hosts, seen),
         "settle_s": max((_settle_s(plan, name, seen) for name in _clusters_of(plan, order)), default=0),
         "unreachable": unreachable,
-        "summary": work_lines(hosts, len(seen), list(_notes(plan, seen, unreachable, unready))),
     }
+    told = [*summary_lines(classes), *order_lines(found)]
+    notes = list(_notes(plan, seen, unreachable, unready))
+    return found | {"digest": digest(plan, found), "summary": work_lines(hosts, len(seen), notes, told)}
 
 
 def _switching(plan: dict[str, Any], differences: dict[str, list[Difference]]) -> list[str]:

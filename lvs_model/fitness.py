@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from lvs_model.checks_view import View, checks_view
@@ -264,12 +265,20 @@ def _loose_ends(plan: dict[str, Any], planned: dict[str, Any], seen: Observation
             )
 
 
-def other_elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+@dataclass(frozen=True)
+class ElectionChange:
+    """A running election of ``vips`` that is not the planned one, and in what."""
+
+    vips: list[str]
+    text: str
+
+
+def election_changes(
+    cluster: dict[str, Any], planned: dict[str, Any], seen: Observation
+) -> Iterator[ElectionChange]:
     """Elections that run on a director for planned VIPs, and that are not the planned ones.
 
-    Directors are reloaded one after the other. The first one would elect an owner among those that already
-    have the new election, itself alone, and the present owner would go on in the old one: two owners.
-    A VIP that only moves from one instance to another does the same. VIPs that nobody has yet are no danger,
+    A VIP that only moves from one instance to another is among them. VIPs that nobody has yet are not,
     and neither is a keepalived that does not run. ``cluster`` is the plan's of the host. What keepalived did
     not tell is not compared.
     """
@@ -293,13 +302,23 @@ def other_elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Obse
             known = [name for name in wanted if None not in (has[name], wanted[name])]
             other = [name for name in known if has[name] != wanted[name]]
             if shared and other:
-                yield Problem(
-                    f"host {seen.host}: keepalived.conf",
-                    f"the running election of {', '.join(shared)} has "
-                    + " and ".join(f"{name} {has[name]}, the plan {wanted[name]}" for name in other)
-                    + ": directors that are reloaded one by one would both own what it elects",
-                    "stop keepalived on all directors of the cluster, then run again",
-                )
+                told = [f"{name} {has[name]}, the plan {wanted[name]}" for name in other]
+                yield ElectionChange(shared, " and ".join(told))
+
+
+def other_elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+    """Elections that are not the planned ones: a rollout one by one would make two owners.
+
+    Directors are reloaded one after the other. The first one would elect an owner among those that already
+    have the new election, itself alone, and the present owner would go on in the old one.
+    """
+    for change in election_changes(cluster, planned, seen):
+        yield Problem(
+            f"host {seen.host}: keepalived.conf",
+            f"the running election of {', '.join(change.vips)} has {change.text}: "
+            "directors that are reloaded one by one would both own what it elects",
+            "stop keepalived on all directors of the cluster, then run again",
+        )
 
 
 def _foreign(planned: dict[str, Any], seen: Observation) -> Iterator[str]:

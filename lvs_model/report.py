@@ -116,10 +116,11 @@ def _table(heads: tuple[str, ...], things: Iterable[_Rows]) -> Iterator[str]:
         yield ("  " + "  ".join(row[index].ljust(widths[index]) for index in used)).rstrip()
 
 
-def work_lines(hosts: dict[str, Any], asked: int, notes: list[str]) -> list[str]:
-    """What differs, host by host, behind the notes for the operator."""
+def work_lines(hosts: dict[str, Any], asked: int, notes: list[str], told: list[str]) -> list[str]:
+    """What differs, host by host, behind the notes for the operator; ``told`` are its classes and order."""
     lines = [f"note: {note}" for note in notes]
     for host, work in hosts.items():
         lines += [f"{host}: {change}" for change in work["changes"]]
+    lines += told
     lines.append(f"{len(hosts)} of {asked} hosts differ from the plan")
     return lines
