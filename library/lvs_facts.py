@@ -96,6 +96,21 @@ options:
     description: Whether to list the files that M(config_set) has put on the node. Needs root.
     type: bool
     default: false
+  status:
+    description:
+      - Whether to read what only people want to know, IPVS's counters, since when addresses are there and the
+        kept changes. The kernel's connection table is never read. Needs root.
+    type: bool
+    default: false
+  adverts:
+    description: Interfaces to listen to for VRRP adverts, while everything else is read. Needs root.
+    type: list
+    elements: str
+    default: []
+  adverts_s:
+    description: For how many seconds, from the beginning. More than one interval between two adverts.
+    type: float
+    default: 1.2
 attributes:
   check_mode:
     support: full
@@ -222,6 +237,22 @@ observation:
       sample:
         - {interface: eth0, address: 192.0.2.10, source: 192.0.2.12, macs: ["52:54:00:00:00:0b"],
            skipped: null}
+    status:
+      description:
+        - Null unless it was asked for. The node's clock C(time) in seconds since 1970; C(counters) with the
+          texts C(connections), C(totals) and C(rates) of ipvsadm, each null without IPVS; C(ages), lists of
+          interface, address and the seconds that it has been there; C(generations), the kept changes from old
+          to new, each with C(generation), C(state), C(started), C(commit), C(operator), C(reason), C(files).
+      type: dict
+    adverts:
+      description:
+        - The last of each kind of VRRP advert that arrived, with C(interface), C(source), C(mac),
+          C(router_id), C(version) and C(priority). Null unless interfaces were given.
+      type: list
+      elements: dict
+      sample:
+        - {interface: eth0, source: 192.0.2.12, mac: "52:54:00:00:00:0b", router_id: 51, version: 3,
+           priority: 150}
     keepalived:
       description:
         - Null unless it was asked for. The process ids C(main), C(vrrp) and C(checker), and as text the VRRP
@@ -242,25 +273,30 @@ problems:
   elements: str
 """
 
+import time
 from typing import Any
 
 from ansible.module_utils import (
+    lvs_adverts,
     lvs_arp,
     lvs_host,
     lvs_keepalived,
     lvs_ldirectord,
     lvs_pacemaker,
     lvs_records,
+    lvs_status,
 )
 from ansible.module_utils.basic import AnsibleModule
 
 SCHEMA = 1
-_ASKED = ("keepalived", "ldirectord", "pacemaker", "network", "nftables", "managed")
+_ASKED = ("keepalived", "ldirectord", "pacemaker", "network", "nftables", "managed", "status")
 _PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     """Read everything that is wanted (the module's arguments) and return the observation."""
+    begin = time.monotonic()
+    listener = lvs_adverts.Listener(wanted["adverts"], host.problems)
     observation: dict[str, Any] = {"schema": SCHEMA, **lvs_host.system(host)}
     for part in ("packages", "units", "modules", "sysctls"):
         observation[part] = getattr(lvs_host, part)(host, wanted[part])
@@ -284,6 +320,10 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
         lvs_ldirectord.view(host.problems, host.root) if wanted["ldirectord"] else None
     )
     observation["pacemaker"] = lvs_pacemaker.held(host.problems, host.root) if wanted["pacemaker"] else None
+    observation["status"] = lvs_status.status(host) if wanted["status"] else None
+    # At the end: all that was read before has cost no time beside the listening.
+    heard = listener.heard(begin + wanted["adverts_s"])
+    observation["adverts"] = heard if wanted["adverts"] else None
     observation["problems"] = host.problems
     return observation
 
@@ -299,7 +339,8 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            **dict.fromkeys(("packages", "units", "modules", "sysctls", "files", "users"), names),
+            **dict.fromkeys(("packages", "units", "modules", "sysctls", "files", "users", "adverts"), names),
+            "adverts_s": {"type": "float", "default": 1.2},
             "marker": {"type": "str"},
             "arp": {"type": "list", "elements": "dict", "default": [], "options": question},
             **dict.fromkeys(_ASKED, no),

@@ -188,6 +188,9 @@ def _engine_questions(cluster: Cluster, host: Host, common: Engine) -> dict[str,
         "keepalived": cluster.engine == "keepalived",
         "ldirectord": own,
         "pacemaker": cluster.failover.method == "pacemaker",
+        "adverts": sorted(set(common.told(host)["elections"].values())),
+        # At least one of each router arrives; the longest intervals are not waited for.
+        "adverts_s": min(round(1.2 * float(cluster.failover.advert_interval), 2), 5.0),
     }
 
 
@@ -270,4 +273,8 @@ def _observe(parts: list[Part], merged: dict[str, Any], roles: list[str]) -> dic
         "network": True,
         "nftables": True,
         "managed": True,
+        # Only playbooks/status.yml asks for these: where it listens for VRRP, and for how many seconds.
+        "status": False,
+        "adverts": [],
+        "adverts_s": 0,
     }
