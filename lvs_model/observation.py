@@ -31,13 +31,17 @@ def from_result(result: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Election:
-    """What tells a running VRRP election from others, None where unknown, and the addresses its owner has."""
+    """What tells a running VRRP election from others, None where unknown, and the addresses its owner has.
+
+    ``label`` is what keepalived.conf calls the instance.
+    """
 
     router_id: int | None
     version: int | None
     interface: str | None
     authentication: str | None
     addresses: frozenset[str]
+    label: str | None = None
 
 
 @dataclass
@@ -167,6 +171,7 @@ class Observation:
                 addresses=frozenset(
                     text.split()[0].split("/")[0] for key in ("vips", "evips") for text in one.get(key) or []
                 ),
+                label=one.get("iname"),
             )
             for one in self._vrrp
         ]
@@ -204,6 +209,12 @@ class Observation:
             if entry["address"] == address and not entry.get("skipped"):
                 return {mac.lower() for mac in entry.get("macs") or []}
         return None
+
+    @cached_property
+    def ages(self) -> dict[str, float]:
+        """For how many seconds the host has each address, without lo; empty where that was not asked."""
+        found = (self.raw.get("status") or {}).get("ages") or []
+        return {str(address): float(age) for interface, address, age in found if interface != "lo"}
 
     def owns(self, vip: str) -> bool:
         """Whether the host has a VIP on an interface other than lo."""
