@@ -21,6 +21,7 @@ from lvs_model.components import ipvs
 from lvs_model.components.firewall import director_chains, merge_chains, real_server_chains
 from lvs_model.components.network import items_of, network
 from lvs_model.components.nftables import nftables
+from lvs_model.components.overrides import overrides
 from lvs_model.components.real_server import interfaces_of, real_server
 from lvs_model.document import Cluster
 from lvs_model.engines import KINDS, Engine, engine_of
@@ -85,7 +86,7 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, c
             chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
         filters = nftables(chains)
         engine = common.parts(host, filtered=bool(filters.files))
-        parts += [filters, *engine]
+        parts += [filters, overrides(cluster, common.services), *engine]
         roles = ["director", *(["real_server"] if host.name in served else [])]
         found = _host(cluster, host, roles, parts) | common.told(host)
         # What waits until another engine has ended (engine_change.py): the marks of its services among it.

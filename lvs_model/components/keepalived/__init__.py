@@ -11,6 +11,7 @@ from typing import Any
 
 from lvs_model.components import nftables
 from lvs_model.components.keepalived.demotion import RECORD, SCRIPT, demotion_of, demotions, room
+from lvs_model.components.keepalived.drains import drain_blocks
 from lvs_model.components.keepalived.global_defs import global_lines
 from lvs_model.components.keepalived.instances import (
     Election,
@@ -191,7 +192,7 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
         "cluster": cluster.name,
         "host": host.name,
         "global_lines": global_lines(cluster, host, mine, common.sync_id),
-        "trackers": tracker_blocks(cluster, common.services),
+        "trackers": [*drain_blocks(common.services), *tracker_blocks(cluster, common.services)],
         "top_lines": cluster.extra_lines.top,
         "instances": [_instance(cluster, host, inventory, one) for one in mine],
         "sync_groups": _groups(cluster, mine),

@@ -10,8 +10,11 @@ import pytest
 
 from lvs_model.compare import compare
 from lvs_model.components.keepalived import CONFIGURATION
+from lvs_model.components.keepalived.drains import FOLDER as DRAINS
+from lvs_model.components.keepalived.drains import drain_file
 from lvs_model.components.keepalived.trackers import WEIGHTS, tracked_name, weight_file
 from lvs_model.components.nftables import RULES
+from lvs_model.components.overrides import TIMER, TOOL
 from lvs_model.document import FileCheck
 from lvs_model.inventory import read_inventory
 from lvs_model.parts import Action, File, Part, merge
@@ -121,7 +124,7 @@ def test_packets_are_marked_before_keepalived_starts() -> None:
     plan = golden("marks", "lb1")
 
     network = ["lvs-network.service", "lvs-network-watch.service"]
-    assert plan["units"] == ["lvs-nftables.service", *network, "keepalived.service"]
+    assert plan["units"] == ["lvs-nftables.service", *network, TIMER, "keepalived.service"]
     assert plan["packages"]["firewall"] == ["nftables"]
     assert [(check["argv"][0], check["paths"]) for check in plan["validate"]] == [
         ("nft", [RULES]),
@@ -131,7 +134,7 @@ def test_packets_are_marked_before_keepalived_starts() -> None:
     (before,) = (line for line in unit.splitlines() if line.startswith("Before="))
     # At boot as in a deployment: closed networks first, then routes, and requests last.
     # The watch comes behind lvs-network by its own unit.
-    others = [unit for unit in plan["units"][1:] if "watch" not in unit]
+    others = [unit for unit in plan["units"][1:] if "watch" not in unit and unit != TIMER]
     assert before.removeprefix("Before=").split() == others
 
 
@@ -139,8 +142,8 @@ def test_the_folder_of_weights_is_there_before_keepalived_checks_its_configurati
     plan = golden("checks", "lb1")
 
     # By what a prediction leaves out, not by a checker, which it runs.
-    assert [one["argv"] for one in plan["prepare"]] == [["mkdir", "-p", WEIGHTS]]
-    assert plan["prepared"] == ["/etc/tmpfiles.d/lvs-toolkit.conf"]
+    assert [one["argv"] for one in plan["prepare"]] == [["mkdir", "-p", DRAINS], ["mkdir", "-p", WEIGHTS]]
+    assert plan["prepared"] == [TOOL, "/etc/tmpfiles.d/lvs-toolkit.conf"]
     assert [check["argv"][:2] for check in plan["validate"]] == [["unshare", "--pid"]]
     commands = [action["argv"] for action in plan["actions"]]
     made = commands.index(["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/lvs-toolkit.conf"])
@@ -163,6 +166,14 @@ def test_no_two_tracked_files_have_one_name() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
 
 
+def test_no_two_real_servers_are_drained_by_one_file() -> None:
+    hosts = ["web1", "web.1", "web_1", "web 1", "web/1", ".web1", "..", "10.0.0.1", "bär", "web1.x", "_web1"]
+    names = [drain_file(service, host) for service in ("a", "a-b", "a_web1") for host in hosts]
+
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name) for name in names)
+
+
 @pytest.mark.parametrize("host", ["lb1", "far1"])
 def test_rules_of_nft_come_before_what_switches_forwarding_on(host: str) -> None:
     plan = golden("modes", host)
@@ -181,7 +192,7 @@ def test_the_network_is_filtered_and_set_before_keepalived_starts() -> None:
 
     assert starts == plan["units"]
     network = ["lvs-network.service", "lvs-network-watch.service"]
-    assert plan["units"] == ["lvs-nftables.service", *network, "keepalived.service"]
+    assert plan["units"] == ["lvs-nftables.service", *network, TIMER, "keepalived.service"]
 
 
 def test_keepalived_is_never_restarted_for_a_change() -> None:
@@ -211,6 +222,12 @@ NETWORK = {
     "/etc/systemd/system/lvs-network.service": "0644",
     "/etc/systemd/system/lvs-network-watch.service": "0644",
 }
+OVERRIDES = {
+    TOOL: "0755",
+    "/etc/lvs-toolkit/servers.conf": "0644",
+    "/etc/systemd/system/lvs-override.service": "0644",
+    f"/etc/systemd/system/{TIMER}": "0644",
+}
 
 
 @pytest.mark.parametrize(
@@ -220,6 +237,7 @@ NETWORK = {
             "lb1",
             {
                 **NETWORK,
+                **OVERRIDES,
                 "/etc/modprobe.d/lvs-director.conf": "0644",
                 "/etc/keepalived/keepalived.conf": "0640",
                 "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf": "0644",
