@@ -25,6 +25,7 @@ from lvs_model.overrides import as_overridden, with_drains
 from lvs_model.pacemaker_fitness import pacemaker_fitness
 from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
+from lvs_model.rollout import locks
 
 # Kinds of difference that a host cannot mend by itself, or not in its first step.
 _NOT_ACTED_ON = {"contract", "stale", "pending", "health"}
@@ -46,8 +47,8 @@ def compare(
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``,
     ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed
     once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``classes`` (what
-    kinds of change, by host), ``digest`` (names this very work), ``summary`` (text for the operator).
-    Raises ModelError when something forbids to act.
+    kinds of change, by host), ``locks`` (cluster by director), ``digest`` (names this very work),
+    ``summary`` (text for the operator). Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])
     failures = {host: raw["failed"] for host, raw in observations.items() if "failed" in raw}
@@ -119,6 +120,7 @@ def compare(
         "settle_s": max((_settle_s(plan, name, seen) for name in _clusters_of(plan, order)), default=0),
         "unreachable": unreachable,
     }
+    found["locks"] = locks(plan, found, seen)
     told = [*summary_lines(classes), *order_lines(found)]
     notes = list(_notes(plan, seen, unreachable, unready))
     return found | {"digest": digest(plan, found), "summary": work_lines(hosts, len(seen), notes, told)}

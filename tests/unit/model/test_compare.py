@@ -25,6 +25,7 @@ def test_a_converged_cluster_has_nothing_to_do() -> None:
         "settle_s": 0,
         "unreachable": [],
         "classes": {},
+        "locks": {},
         "digest": "DIGEST",
         "summary": [*KERNELS, "0 of 5 hosts differ from the plan"],
     }

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible.module_utils import lvs_host
 
-from library import lvs_facts, lvs_probe
+from library import cluster_lock, lvs_facts, lvs_probe
 
 from .webserver import WebServer
 
@@ -76,7 +76,7 @@ def comparable(options: dict[str, Any], nested: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("module", [lvs_facts, lvs_probe])
+@pytest.mark.parametrize("module", [cluster_lock, lvs_facts, lvs_probe])
 def test_documentation_matches_the_arguments(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     given = arguments_of(module, monkeypatch)
     documented = yaml.safe_load(module.DOCUMENTATION)
