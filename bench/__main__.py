@@ -1,6 +1,7 @@
 """Measure the plan and the controller, print the figures and write them as JSON (`make bench`).
 
-`python -m bench datapath` measures the data path instead, in the lab: bench/datapath.py.
+`python -m bench datapath` measures the data path instead, in the lab: bench/datapath.py; and
+`python -m bench deploy` deployments against plain tasks: bench/deploy.py.
 No threshold and no verdict here: timings on a busy machine say nothing, so look at the spread.
 """
 
@@ -33,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from bench import datapath  # noqa: PLC0415
 
         return datapath.main(arguments[1:])
+    if arguments[:1] == ["deploy"]:
+        from bench import deploy  # noqa: PLC0415 - as above
+
+        return deploy.main(arguments[1:])
     options = _options(arguments)
     try:
         # All of them before anything is measured: that takes minutes.
@@ -130,6 +135,9 @@ class Bench:
             "plan_cpu_seconds_per_host": {str(hosts): _each(costs, hosts) for hosts, costs in plans.items()},
             "seconds": {
                 str(hosts): middle([cost.seconds for cost in costs]) for hosts, costs in sites.items()
+            },
+            "peak_mb": {
+                str(hosts): middle([cost.peak_mb for cost in costs]) for hosts, costs in sites.items()
             },
             "runs": self.runs,
             "spread": {
