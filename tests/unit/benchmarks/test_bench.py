@@ -100,6 +100,7 @@ def test_bench_writes_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert figures["controller"]["cpu_seconds_per_host"].keys() == {"4"}
     assert figures["controller"]["cpu_seconds_per_host"]["4"] > 0
     assert figures["controller"]["plan_cpu_seconds_per_host"].keys() == {"4"}
+    assert figures["controller"]["peak_mb"]["4"] > 0
     assert {"cores", "python", "ansible_core"} <= figures["machine"].keys()
 
 
