@@ -9,23 +9,18 @@ its connections. lvs-override (roles/overrides) writes the files.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any
 
 from lvs_model.serving import Serving
 
 FOLDER = "/var/lib/lvs-toolkit/drain"
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 def drain_file(service: str, host: str) -> str:
     """The name of the file of a real server in a service; no two have one name."""
-    # Services have no '.' in their names.
-    if _PLAIN.fullmatch(host):
-        return f"{service}.{host}"
-    return f"{service}.{re.sub(r'[^A-Za-z0-9_-]', '_', host)}.{sha256(host.encode()).hexdigest()[:12]}"
+    # Services have no '.' in their names, and hosts nothing that keepalived could misread (inventory.py).
+    return f"{service}.{host}"
 
 
 def drain_blocks(services: list[Serving]) -> Iterator[dict[str, Any]]:

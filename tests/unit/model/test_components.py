@@ -11,7 +11,6 @@ import pytest
 from lvs_model.compare import compare
 from lvs_model.components.keepalived import CONFIGURATION
 from lvs_model.components.keepalived.drains import FOLDER as DRAINS
-from lvs_model.components.keepalived.drains import drain_file
 from lvs_model.components.keepalived.trackers import WEIGHTS, tracked_name, weight_file
 from lvs_model.components.nftables import RULES
 from lvs_model.components.overrides import TIMER, TOOL
@@ -164,14 +163,6 @@ def test_no_two_tracked_files_have_one_name() -> None:
     names = [tracked_name(path) for path in own + given]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
-
-
-def test_no_two_real_servers_are_drained_by_one_file() -> None:
-    hosts = ["web1", "web.1", "web_1", "web 1", "web/1", ".web1", "..", "10.0.0.1", "bär", "web1.x", "_web1"]
-    names = [drain_file(service, host) for service in ("a", "a-b", "a_web1") for host in hosts]
-
-    assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name) for name in names)
 
 
 @pytest.mark.parametrize("host", ["lb1", "far1"])
