@@ -1,1 +1,1 @@
-"""Verbs as an operator runs them, against hosts that do not exist: their words, and what they cost."""
+"""The verbs' playbooks from start to end, on pretended hosts."""

@@ -1,0 +1,81 @@
+"""playbooks/switchover.yml from start to end, on pretended hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.unit.model.builders import Case, Site
+
+from .stage import Stage
+
+
+def stage(folder: Path) -> Stage:
+    """After lb1 has given the VIPs away they are on lb2."""
+    made = Stage(folder, Case())
+    after = Site(made.site.plan)
+    after.owner["edge"] = "lb2"
+    after.look()
+    made.show(after, "then.lb1.lvs_demotion", "lb1", "lb2")
+    return made
+
+
+def test_the_vips_go_to_the_other_director(tmp_path: Path) -> None:
+    on = stage(tmp_path)
+
+    done = on.play("switchover.yml", "-e", "to=lb2", "-e", "reason=kernel")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "edge: 192.0.2.10 go from lb1 to lb2, 0.41 s without an owner" in done.stdout
+    assert on.called() == ["lb1 lvs_demotion"]
+    (call,) = [one for one in on.calls() if one["module"] == "lvs_demotion"]
+    assert call["args"]["places"] == {"/run/lvs-toolkit.demoted.VI_edge": 0}
+    assert call["args"]["reason"] == "kernel"
+    # Once before and once afterwards, and no real server at all.
+    assert sorted(on.called("lvs_facts")) == ["lb1 lvs_facts"] * 2 + ["lb2 lvs_facts"] * 2
+
+    again = on.play("switchover.yml", "-e", "to=lb2")
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "lb2 owns 192.0.2.10: nothing moves" in again.stdout
+    assert on.called() == ["lb1 lvs_demotion"]
+
+
+def test_check_mode_shows_it_and_does_nothing(tmp_path: Path) -> None:
+    on = stage(tmp_path)
+
+    done = on.play("switchover.yml", "-e", "to=lb2", "--check")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "go from lb1 to lb2" in done.stdout
+    assert all(call["check"] for call in on.calls())
+
+
+def test_a_director_that_nobody_knows_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    on = stage(tmp_path)
+
+    done = on.play("switchover.yml", "-e", "to=web1")
+
+    assert done.returncode == 2
+    assert "to: web1 is no director: name one of them: lb1, lb2" in done.stdout
+    assert on.calls() == []
+
+
+def test_an_unfit_director_is_refused_with_its_reasons(tmp_path: Path) -> None:
+    on = stage(tmp_path)
+    on.site.seen["lb2"]["ipvs"]["daemons"] = ""
+    on.show(on.site)
+
+    done = on.play("switchover.yml", "-e", "to=lb2")
+
+    assert done.returncode == 2
+    assert "host lb2: its connection sync daemon (backup) does not run" in done.stdout
+    assert on.called() == []
+
+
+def test_vips_that_did_not_arrive_fail_the_run(tmp_path: Path) -> None:
+    on = Stage(tmp_path, Case())
+
+    done = on.play("switchover.yml", "-e", "to=lb2")
+
+    assert done.returncode == 2
+    assert "lb2: it does not own" in done.stdout
