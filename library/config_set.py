@@ -243,6 +243,12 @@ options:
     type: list
     elements: str
     default: []
+  restore:
+    description:
+      - A kept generation, such as V(000007). Its files are applied in the place of O(files); files that the
+        toolkit has put there since are removed. O(validate) and O(actions) hold for the files that there are,
+        and the actions of the generations since run too.
+    type: str
   keep:
     description: How many committed generations stay, this one included.
     type: int
@@ -456,6 +462,7 @@ ARGUMENT_SPEC = {
     "guard_s": {"type": "int", "default": 90},
     "confirm": {"type": "bool", "default": False},
     "installed": {"type": "list", "elements": "str", "default": []},
+    "restore": {"type": "str"},
     "keep": {"type": "int", "default": 5},
     "state_dir": {"type": "str", "default": "/var/lib/lvs-toolkit"},
     "root": {"type": "str", "default": "/"},

@@ -77,7 +77,7 @@ class Host:
     def params(self, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - any argument
         """The module's parameters as its argument_spec would fill them in."""
         params: dict[str, Any] = {"generation": {"operator": "ada", "commit": "c0ffee"}, "keep": 5}
-        params |= {"guard_s": 90, "confirm": False, "installed": []}
+        params |= {"guard_s": 90, "confirm": False, "installed": [], "restore": None}
         params |= {"state_dir": STATE, "root": str(self.root), **given}
         for kind, defaults in _DEFAULTS.items():
             params[kind] = [{**defaults, **item} for item in given.get(kind, [])]
