@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lab.playbook import HostRecap, parse_recap
 from tests.unit.filters.test_filters import INVENTORY
-from tests.unit.model.builders import Site
+from tests.unit.model.builders import Case, Site
 from tests.unit.model.cases import ROOT
 from tests.unit.model.pretended import answers
 
@@ -40,17 +42,29 @@ class Run:
         return {host: len(modules) for host, modules in self.executions.items() if modules}
 
 
-class Estate:
-    """The hosts of test_filters' inventory, as planned at first; tests let them answer something else."""
+def inventory(case: Case) -> str:
+    """A case as an inventory file."""
+    hostvars, groups = case.inputs()
+    children = {
+        name: {"hosts": {host: {} for host in hosts}} for name, hosts in groups.items() if name != "all"
+    }
+    return yaml.safe_dump({"all": {"hosts": hostvars, "children": children}})
 
-    def __init__(self, folder: Path, site: Site) -> None:
+
+class Estate:
+    """The hosts of an inventory, as planned at first; tests let them answer something else.
+
+    By default it is test_filters' one.
+    """
+
+    def __init__(self, folder: Path, site: Site, text: str = INVENTORY) -> None:
         self.folder = folder
         self.site = site
         self.hosts = folder / "hosts"
         self.inventory = folder / "hosts.yml"
-        self.inventory.write_text(INVENTORY)
-        for host, raw in site.seen.items():
-            self.answers(host, "lvs_facts", {"changed": False, "observation": raw})
+        self.inventory.write_text(text)
+        for host in site.seen:
+            self.looks(host, site)
         for host, probe in answers(site.plan).items():
             self.answers(host, "lvs_probe", {"changed": False, "arp": [], **probe})
 
@@ -59,6 +73,11 @@ class Estate:
         place = self.hosts / host
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{module}.json").write_text(json.dumps(list(results)))
+
+    def looks(self, host: str, *sites: Site) -> None:
+        """Let a host look like in each site, one observation after the other."""
+        observed = [{"changed": False, "observation": site.seen[host]} for site in sites]
+        self.answers(host, "lvs_facts", *observed)
 
     def gone(self, host: str) -> None:
         """Make a host unreachable."""

@@ -79,6 +79,6 @@ def _asked(sent: bytes) -> tuple[str, dict[str, Any]]:
     text = ast.literal_eval(params["text"].decode())
     given = json.loads(text)
     arguments = given.get("ANSIBLE_MODULE_ARGS", given)
-    return str(ast.literal_eval(name["name"].decode())), {
-        key: value for key, value in arguments.items() if not key.startswith("_ansible")
-    }
+    # A module of ansible-core is called by the name of its collection.
+    plain = str(ast.literal_eval(name["name"].decode())).rsplit(".", 1)[-1]
+    return plain, {key: value for key, value in arguments.items() if not key.startswith("_ansible")}
