@@ -26,7 +26,12 @@ def test_the_vips_go_to_the_other_director(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "edge: 192.0.2.10 go from lb1 to lb2, 0.41 s without an owner" in done.stdout
-    assert on.called() == ["lb1 lvs_demotion"]
+    locks = ["lb1 cluster_lock", "lb2 cluster_lock"]
+    assert (sorted(on.called()[:2]), on.called()[2:3], sorted(on.called()[3:])) == (
+        locks,
+        ["lb1 lvs_demotion"],
+        locks,
+    )
     (call,) = [one for one in on.calls() if one["module"] == "lvs_demotion"]
     assert call["args"]["places"] == {"/run/lvs-toolkit.demoted.VI_edge": 0}
     assert call["args"]["reason"] == "kernel"
@@ -37,7 +42,7 @@ def test_the_vips_go_to_the_other_director(tmp_path: Path) -> None:
 
     assert again.returncode == 0, again.stdout + again.stderr
     assert "lb2 owns 192.0.2.10: nothing moves" in again.stdout
-    assert on.called() == ["lb1 lvs_demotion"]
+    assert len(on.called()) == 5
 
 
 def test_check_mode_shows_it_and_does_nothing(tmp_path: Path) -> None:
@@ -70,6 +75,31 @@ def test_an_unfit_director_is_refused_with_its_reasons(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "host lb2: its connection sync daemon (backup) does not run" in done.stdout
     assert on.called() == []
+
+
+def test_another_run_is_in_the_way(tmp_path: Path) -> None:
+    on = stage(tmp_path)
+    holder = {"run": "4f1c09ab", "operator": "ana", "controller": "ops1", "pid": 812, "since": 1795400000}
+    on.answers("lb2", "cluster_lock", changed=False, holder=holder, broke=None)
+
+    done = on.play("switchover.yml", "-e", "to=lb2")
+
+    assert done.returncode == 2
+    assert "cluster edge is being changed by run 4f1c09ab of ana" in done.stdout
+    assert on.called("lvs_demotion") == []
+
+
+def test_it_waits_for_a_new_owner_that_is_not_ready(tmp_path: Path) -> None:
+    on = stage(tmp_path)
+    on.site.seen["lb2"]["ipvs"]["daemons"] = ""
+    on.show(on.site)
+    on.show(Site(on.site.plan), "then.lb2.lvs_facts", "lb2")
+
+    done = on.play("switchover.yml", "-e", "to=lb2", "-e", "wait=30")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "waiting: host lb2: its connection sync daemon (backup) does not run" in done.stdout
+    assert on.called("lvs_demotion") == ["lb1 lvs_demotion"]
 
 
 def test_vips_that_did_not_arrive_fail_the_run(tmp_path: Path) -> None:
