@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from . import guard, installed, swap
+from . import boot, guard, installed, swap
 from .command import Redactor, run_with_retries
 from .guard import Guards
 from .history import as_it_was
@@ -114,6 +114,7 @@ def _execute(request: Request, store: Store, plan: Plan, redact: Redactor, resul
     prepare = [command for command in request.prepare if command.always or plan.changes]
     guards = Guards(request, redact, result.guarded)
     if plan.changes:
+        boot.ensure(request.layout)
         generation = _stage(request, store, plan, prepare, redact)
         _replace(request, store, plan, generation, redact, guards)
         _finish(request, store, generation, result)

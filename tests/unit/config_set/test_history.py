@@ -13,7 +13,6 @@ from module_utils.lvs_transaction.model import TransactionError
 from .host import NEW_FILES, Host, Tree
 
 CONF = "/etc/keepalived/keepalived.conf"
-UNIT = "/etc/systemd/system/lvs.service"
 EXTRA = {"path": "/etc/lvs/extra.conf", "content": "extra\n"}
 
 
