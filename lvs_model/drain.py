@@ -80,9 +80,9 @@ def work(
         "wait_s": asked.wait_s,
         "look_s": max(_LEAST_S, -(-asked.wait_s // _LOOKS)),
     }
-    if verb == "restore":
-        return common | _restore(site)
-    return common | _drain(site, operator, int(time()) if now is None else now)
+    moment = int(time()) if now is None else now
+    found = _restore(site) if verb == "restore" else _drain(site, operator, moment)
+    return common | found | {"summary": [*found["summary"], *_locked(site)]}
 
 
 def _drain(site: _Site, operator: str, now: int) -> dict[str, Any]:
@@ -158,6 +158,20 @@ def _site(plan: dict[str, Any], observations: dict[str, dict[str, Any]], asked: 
         if "schema" in raw and host in wanted
     }
     return _Site(plan, seen, asked, clusters)
+
+
+def _locked(site: _Site) -> list[str]:
+    """Whose run changes the cluster just now: no reason to wait, since each director's record is one file.
+
+    A drain may be urgent, and a deployment holds the tables against the records that are there then.
+    """
+    runs = {
+        lock for one in site.seen.values() for lock in one.overrides.locks if lock.cluster in site.clusters
+    }
+    return [
+        f"note: {lock.operator} changes {lock.cluster} just now (run {lock.run}: {lock.reason}); both go on"
+        for lock in sorted(runs, key=lambda lock: lock.run)
+    ]
 
 
 def _away(

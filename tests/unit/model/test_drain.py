@@ -351,6 +351,16 @@ def test_a_restoration_at_once() -> None:
     assert found["owners"] == {}
 
 
+def test_a_run_that_changes_the_cluster_is_told_and_not_waited_for() -> None:
+    site = Site()
+    lock = {"run": "4f1c", "operator": "bob", "controller": "c", "pid": 1, "since": 1, "reason": "add web4"}
+    for host in ("lb1", "lb2"):
+        site.seen[host]["locks"] = [lock | {"file": "cluster-lock-edge.json"}]
+    site.seen["lb2"]["locks"].append(lock | {"file": "cluster-lock-other.json"})
+
+    assert drain(site)["summary"][1:] == ["note: bob changes edge just now (run 4f1c: add web4); both go on"]
+
+
 BEGIN = "drain web1 --reason new disk --operator ana --since 1000 --weight"
 
 

@@ -14,6 +14,7 @@ from tests.unit.model.test_overrides import record
 from .simulated import Estate, Run
 
 TOOL = "/usr/local/lib/lvs-toolkit/lvs-override"
+COMMAND = "command"
 DRAIN, RESTORE = "playbooks/drain.yml", "playbooks/restore.yml"
 
 
@@ -31,8 +32,8 @@ def estate(tmp_path: Path) -> Estate:
     """Directors whose tool does what it is told, on the owner with nothing left at the second look."""
     site = Site()
     made = Estate(tmp_path, site)
-    made.answers("lb1", "command", command(changed=True), left(3), left(0))
-    made.answers("lb2", "command", command(changed=True))
+    made.answers("lb1", COMMAND, command(changed=True), left(3), left(0))
+    made.answers("lb2", COMMAND, command(changed=True))
     return made
 
 
@@ -45,7 +46,7 @@ def drained(estate: Estate, **changes: Any) -> None:  # noqa: ANN401
 
 def commands(estate: Estate, host: str) -> list[list[str]]:
     """What was run on a director, word for word."""
-    return [list(map(str, one["argv"])) for one in estate.arguments(host, "command")]
+    return [list(map(str, one["argv"])) for one in estate.arguments(host, COMMAND)]
 
 
 def changed(run: Run) -> dict[str, int]:
@@ -57,7 +58,7 @@ def test_every_director_is_told_and_the_owner_is_watched(estate: Estate) -> None
 
     assert run.returncode == 0, run.output
     # No real server and no client is asked anything: web1 may be off by now.
-    assert run.executions == {"lb1": ["lvs_facts", *["command"] * 3], "lb2": ["lvs_facts", "command"]}
+    assert run.executions == {"lb1": ["lvs_facts", *[COMMAND] * 3], "lb2": ["lvs_facts", COMMAND]}
     told, *looks = commands(estate, "lb1")
     assert told[:5] == [TOOL, "drain", "web1", "--reason", "new disk"]
     assert commands(estate, "lb2") == [told]
@@ -69,7 +70,7 @@ def test_every_director_is_told_and_the_owner_is_watched(estate: Estate) -> None
 
 
 def test_when_the_time_is_over_it_stays_drained(estate: Estate) -> None:
-    estate.answers("lb1", "command", command(changed=True), left(3))
+    estate.answers("lb1", COMMAND, command(changed=True), left(3))
 
     run = estate.run(DRAIN, "-e", "host=web1", "-e", "wait=12")
 
@@ -79,7 +80,7 @@ def test_when_the_time_is_over_it_stays_drained(estate: Estate) -> None:
 
 
 def test_a_director_that_goes_on_forwarding_fails_the_run(estate: Estate) -> None:
-    estate.answers("lb1", "command", command(changed=True), left(3, weight=3))
+    estate.answers("lb1", COMMAND, command(changed=True), left(3, weight=3))
 
     run = estate.run(DRAIN, "-e", "host=web1", "-e", "wait=5")
 
@@ -88,7 +89,7 @@ def test_a_director_that_goes_on_forwarding_fails_the_run(estate: Estate) -> Non
 
 
 def test_no_wait_is_one_look(estate: Estate) -> None:
-    estate.answers("lb1", "command", command(changed=True), left(3))
+    estate.answers("lb1", COMMAND, command(changed=True), left(3))
 
     run = estate.run(DRAIN, "-e", "host=web1", "-e", "wait=0")
 
@@ -111,8 +112,8 @@ def test_check_mode_tells_and_changes_nothing(estate: Estate, playbook: str) -> 
 
 def test_what_is_drained_already_changes_nothing(estate: Estate) -> None:
     drained(estate)
-    estate.answers("lb1", "command", command(changed=False), left(0))
-    estate.answers("lb2", "command", command(changed=False))
+    estate.answers("lb1", COMMAND, command(changed=False), left(0))
+    estate.answers("lb2", COMMAND, command(changed=False))
 
     run = estate.run(DRAIN, "-e", "host=web1")
 
@@ -122,6 +123,7 @@ def test_what_is_drained_already_changes_nothing(estate: Estate) -> None:
 
 def test_a_restoration_in_steps_is_told_step_by_step(estate: Estate) -> None:
     drained(estate)
+    estate.answers("lb1", COMMAND, command(changed=True))
 
     run = estate.run(RESTORE, "-e", "host=web1", "-e", "steps=2", "-e", "every=1")
 
@@ -170,11 +172,10 @@ def test_an_absent_director_is_refused_unless_accepted(estate: Estate) -> None:
 
     run = estate.run(DRAIN, "-e", "host=web1", "-e", "lvs_accept_unreachable=lb2")
     assert run.returncode == 0, run.output
-    assert run.executions == {"lb1": ["lvs_facts", *["command"] * 3]}
+    assert run.executions == {"lb1": ["lvs_facts", *[COMMAND] * 3]}
 
 
 def test_the_last_healthy_real_server_is_refused_unless_forced(estate: Estate) -> None:
-    drained(estate, host="web2")
     for host in ("lb1", "lb2"):
         records = [record("web2"), record("web3")]
         observation = estate.site.seen[host] | {"overrides": records}
