@@ -409,6 +409,7 @@ rollback_problems:
   returned: when there are any
 """
 
+import signal
 from collections.abc import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
@@ -487,6 +488,8 @@ class _Module(AnsibleModule):  # type: ignore[misc]
 
 def main() -> None:
     """Run the module."""
+    # A terminal that goes with the controller must not end a transaction that can still end well.
+    signal.signal(signal.SIGHUP, lambda _signal, _frame: None)
     module = _Module(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         result = apply(parse_request(module.params, module.check_mode))
