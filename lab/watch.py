@@ -8,7 +8,7 @@
     tolls["switchover"].failed, tolls["switchover"].broken
 
 Requests go on from construction to stop(), at a fixed rate; connections are held from hold() to stop(). An
-operation owns all that fails from its beginning to that of the next one, so that nothing is lost between them.
+operation owns all that fails from its beginning to that of the next one: nothing is lost between them.
 """
 
 from __future__ import annotations
