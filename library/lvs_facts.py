@@ -153,6 +153,11 @@ observation:
       description: Version by package, null if it is not fully installed.
       type: dict
       sample: {keepalived: "1:2.3.3-1", ipvsadm: null}
+    holds:
+      description: Those of the asked packages that are held, sorted.
+      type: list
+      elements: str
+      sample: [keepalived]
     units:
       description:
         - Properties by unit, as the texts of C(systemctl show). A property that the unit lacks is null, and
@@ -300,6 +305,7 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     observation: dict[str, Any] = {"schema": SCHEMA, **lvs_host.system(host)}
     for part in ("packages", "units", "modules", "sysctls"):
         observation[part] = getattr(lvs_host, part)(host, wanted[part])
+    observation["holds"] = lvs_host.holds(host, wanted["packages"])
     observation["files"] = lvs_host.files(host, wanted["files"], wanted["marker"])
     observation["users"] = lvs_host.users(wanted["users"])
     observation["unfinished"] = lvs_host.unfinished(host)

@@ -37,6 +37,7 @@ def host_differences(planned: dict[str, Any], seen: Observation) -> list[Differe
     return [
         *_unfinished(seen),
         *_packages(planned, seen),
+        *_holds(planned, seen),
         *_users(planned, seen),
         *file_differences(planned, seen),
         *_kernel(planned, seen),
@@ -72,6 +73,14 @@ def _packages(planned: dict[str, Any], seen: Observation) -> list[Difference]:
         for component, names in planned["packages"].items()
         for name in names
         if not seen.raw["packages"].get(name)
+    ]
+
+
+def _holds(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    return [
+        Difference("hold", f"package {name} is not held: an upgrade would restart what it brings")
+        for name in planned["holds"]
+        if name not in (seen.raw.get("holds") or [])
     ]
 
 

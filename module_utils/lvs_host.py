@@ -119,6 +119,16 @@ def packages(host: Host, names: list[str]) -> dict[str, str | None]:
     return versions
 
 
+def holds(host: Host, names: list[str]) -> list[str]:
+    """Return those of the packages that are held, sorted (dpkg(1), hold; apt-mark(8))."""
+    held = []
+    for stanza in (host.read("/var/lib/dpkg/status") or "").split("\n\n") if names else ():
+        name, _, rest = stanza.strip("\n").partition("\n")
+        if name.removeprefix("Package: ") in names and rest.startswith("Status: hold "):
+            held.append(name.removeprefix("Package: "))
+    return sorted(held)
+
+
 def units(host: Host, names: list[str]) -> dict[str, dict[str, str | None] | None]:
     """Return each systemd unit's properties as ``systemctl show`` prints them; None without systemd.
 

@@ -157,6 +157,7 @@ class Site:
             "os_release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nID=debian\nVERSION_ID="13"\n',
             "kernel": "6.12.48+deb13-amd64",
             "packages": dict.fromkeys(planned["observe"]["packages"], "1.0"),
+            "holds": list(planned["holds"]),
             "units": {
                 unit: {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
                 if unit in planned["units"]

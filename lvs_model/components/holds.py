@@ -1,0 +1,33 @@
+"""The daemons' packages are held: an upgrade restarts what it brings, and that is for playbooks/update.yml.
+
+Debian's unattended-upgrades leaves a held package alone, and so does `apt-get upgrade` (apt-mark(8), hold).
+What the toolkit has held itself is on a record, which a teardown goes by: an operator's own hold stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lvs_model.parts import Action, Part
+
+RECORD = "/var/lib/lvs-toolkit/held"
+# Their Debian packages restart a running daemon in postinst (deb-systemd-invoke(1p)).
+DAEMONS = frozenset({"keepalived", "ldirectord", "heartbeat", "corosync", "pacemaker"})
+# Recorded first: interrupted in between, a teardown finds a line more, and no hold that nobody knows.
+# Somebody else may be busy with dpkg's database for a while.
+_HOLD = f"""for name; do
+    apt-mark showhold | grep -qxF "$name" && continue
+    mkdir -p {RECORD.rpartition("/")[0]} && echo "$name" >> {RECORD} || exit 1
+    for try in $(seq 25); do apt-mark hold "$name" && continue 2; sleep 2; done
+    exit 1
+done"""
+
+
+def holds(parts: Iterable[Part]) -> Part:
+    """What keeps the packages of the daemons of these parts as they are."""
+    names = sorted({name for part in parts for name in part.packages} & DAEMONS)
+    part = Part(component="holds", holds=names)
+    if names:
+        argv = ("sh", "-c", _HOLD, "sh", *names)
+        part.actions = [Action("Hold the daemons' packages", argv, heals=frozenset({"hold"}))]
+    return part
