@@ -41,13 +41,18 @@ def _of_ldirectord(planned: dict[str, Any], seen: Observation) -> View | None:
 
 
 def down_servers(planned: dict[str, Any], seen: Observation) -> dict[str, set[str]]:
-    """Real servers (address:port) by service key that a director's checks have found dead."""
+    """Real servers (address:port) by service key that a director's checks have found dead.
+
+    What ldirectord has taken out because it is drained there (maintenancedir) is not among them.
+    """
     view = (checks_view(planned, seen) if "ipvs" in planned else None) or {}
+    drained = set((seen.raw.get("ldirectord") or {}).get("maintenance") or [])
     return {
         key: {
             server
             for server in service["servers"]
             if (state := view.get((key, server))) and state["checked"] and not state["alive"]
+            if server.rpartition(":")[0] not in drained
         }
         for key, service in planned.get("ipvs", {}).items()
     }

@@ -24,7 +24,8 @@ TOOL = "/usr/local/lib/lvs-toolkit/lvs-override"
 CONFIGURATION = "/etc/lvs-toolkit/servers.conf"
 TIMER = "lvs-override.timer"
 _TIMER_FILE = f"/etc/systemd/system/{TIMER}"
-_UNIT_FILE = "/etc/systemd/system/lvs-override.service"
+UNIT = "lvs-override.service"
+_UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 
 def overrides(cluster: Cluster, services: list[Serving]) -> Part:
@@ -61,8 +62,8 @@ def overrides(cluster: Cluster, services: list[Serving]) -> Part:
         ),
         Action(
             "Settle at boot what operators have set aside",
-            ("systemctl", "enable", TIMER),
-            on=(_TIMER_FILE,),
+            ("systemctl", "enable", UNIT, TIMER),
+            on=(_UNIT_FILE, _TIMER_FILE),
             heals=frozenset({f"enabled {TIMER}"}),
         ),
         Action(
