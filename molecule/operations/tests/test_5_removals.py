@@ -25,7 +25,10 @@ def test_a_killed_deployment_leaves_a_service_that_goes_on(day: Day, watch: Watc
 
     with watch.during("removals"):
         run = day.run_until(
-            ["PLAY [Switch the directors", "TASK [host : Apply]"], kill, "site.yml", step="less"
+            ["PLAY [Switch the directors", "TASK [host : Apply the host's configuration]"],
+            kill,
+            "site.yml",
+            step="less",
         )
     assert run.returncode == -signal.SIGKILL
     assert len(day.directors.owners()) == 1
