@@ -45,10 +45,10 @@ class Run:
 def inventory(case: Case) -> str:
     """A case as an inventory file."""
     hostvars, groups = case.inputs()
-    children = {
+    children: dict[str, Any] = {
         name: {"hosts": {host: {} for host in hosts}} for name, hosts in groups.items() if name != "all"
     }
-    return yaml.safe_dump({"all": {"hosts": hostvars, "children": children}})
+    return str(yaml.safe_dump({"all": {"hosts": hostvars, "children": children}}))
 
 
 class Estate:
