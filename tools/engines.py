@@ -49,9 +49,9 @@ on the owner, the old one is started there again, and the run ends with what the
 - Its own unit is disabled: the cluster manager starts it, where the VIPs are. Under heartbeat, which does
   not watch what it has started, each deployment starts it again where it is missing; pacemaker watches it.
 - A real server is drained by [playbooks/drain.yml](operations.md#drain-and-restore), or for good by its
-  `lvs_state`. For that ldirectord looks into `/var/lib/lvs-toolkit/maintenance` on every director, and asks for
-  the name of each real server at each check: have them in /etc/hosts, or checks wait for a name server that
-  does not answer.
+  `lvs_state`. For that ldirectord looks into `/var/lib/lvs-toolkit/maintenance` on every director, and asks
+  for the name of each real server at each check: have them in /etc/hosts, or checks wait for a name server
+  that does not answer.
 - It forwards to no real server before its first good check (`readdquiescent`), also after a start.
 - A failed check is repeated after the interval, so that a dead real server is noticed after (retries + 1) x
   (interval + timeout) seconds at the latest. While several are dead, each delays the others' checks by its
