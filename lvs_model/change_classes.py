@@ -38,6 +38,8 @@ _CHANGES = {"file", "package", "user"}
 _REMOVALS = {"contract", "stale"}
 # Right by themselves soon, or not the host's own.
 _SILENT = {"pending", "health"}
+# Lists of VIPs and real servers for the tools beside an engine: with its configuration they say nothing new.
+_FOLLOWING = ("/servers.conf", "/keepalived-release", "/keepalived-leave", "/keepalived-demoted")
 # Texts of a class that the summary shows; the rest is counted.
 _SHOWN = 20
 
@@ -76,6 +78,7 @@ def _of_director(
 ) -> Iterator[Change]:
     moved = any(one.kind in _CHANGES for one in differences)
     configured = set(planned.get("table_files", []))
+    anew = any(one.detail in configured for one in differences)
     for kind in former(planned, seen):
         yield Change("engine", f"{kind.unit} ends, and {planned['engine_unit']} begins")
     for one in differences:
@@ -85,8 +88,10 @@ def _of_director(
             yield Change("removal", one.text)
         elif one.kind == "table":
             # With a new configuration the reload changes the table, and this is what it will add or remove.
-            if not any(other.detail in configured for other in differences):
+            if not anew:
                 yield Change("drift", one.text)
+        elif anew and one.kind == "file" and one.detail.endswith(_FOLLOWING):
+            continue
         elif one.kind not in _SILENT:
             yield Change("director" if moved else "drift", one.text)
 
