@@ -341,6 +341,11 @@ generation:
   type: str
   returned: success
   sample: "000012"
+previous:
+  description:
+    - The generation that was in effect before, if this run changes files; null on a new host. For O(restore).
+  type: str
+  returned: success
 recovered:
   description: Interrupted transactions that this run settled first.
   type: list

@@ -58,6 +58,8 @@ def _apply(request: Request, lock: Lock, result: Result) -> None:
         lock.take(create=True)
         request, plan = _observe(request, store, lock, result)  # another first run may have come in between
     _record_installed(request, lock, result)
+    if plan.changes:
+        result.previous = store.current()
     if plan.needed:
         guard.check(plan.actions)
         redact = redactor(request, plan)

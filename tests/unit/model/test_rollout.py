@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from lvs_model.rollout import standing
 
 from .builders import Case, Site
 from .compared import as_before, changed, holds, work
@@ -58,3 +62,43 @@ def test_a_director_that_retires_may_have_to_do_with_every_cluster() -> None:
     site = as_before("lb1")
 
     assert set(work(site)["locks"]) == {"lb2", "lb3"}
+
+
+# Where it stands when it has stopped.
+
+NEW = {"files": {"/etc/x": "changed"}, "generation": "000012", "previous": "000011"}
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ({}, "not begun, as it was before"),
+        ({"applied": NEW}, "it has the new version, generation 000012"),
+        ({"applied": {"files": {}}}, "its files were right; what else differed was mended"),
+        (
+            {"applied": NEW, "undone": {"generation": "000013"}},
+            "it did not become as planned, and went back to generation 000011",
+        ),
+        (
+            {"applied": NEW, "undone": {"failed": True, "msg": "no space"}},
+            "it has the new version, is not as planned, and could not go back: no space",
+        ),
+        (
+            {"applied": {"failed": True, "rolled_back": True}},
+            "it could not take the new version, and has what it had before",
+        ),
+        (
+            {"applied": {"failed": True, "rolled_back": False}},
+            "it refused the new version before anything was touched",
+        ),
+        ({"applied": {"unreachable": True}}, "it cannot be reached; what it has is not known"),
+    ],
+)
+def test_it_is_said_which_host_has_which_version(told: dict[str, Any], line: str) -> None:
+    site = Site()
+    changed(site, "lb2", "web1")
+
+    lines = standing(work(site), {"lb2": told})
+
+    assert lines[1:3] == ["web1: not begun, as it was before", f"lb2: {line}"]
+    assert "playbooks/rollback.yml" in lines[-1]

@@ -78,6 +78,19 @@ module.exit_json(**take(state, given["cluster"], given["record"], given["broken"
 """
 
 
+# What was prepared for the host; of several, each is told once and the last one from then on.
+_FACTS = """#!/usr/bin/python
+import json, os
+from ansible.module_utils import basic
+path = os.environ["LVS_BASE"] + "/seen/" + os.environ["LVS_HOST"] + ".json"
+seen = json.loads(open(path).read())
+now = seen.pop(0) if len(seen) > 1 else seen[0]
+open(path, "w").write(json.dumps(seen))
+print(json.dumps({"changed": False, "observation": now, "problems": []}))
+raise SystemExit(0)
+"""
+
+
 class Fleet:
     """The hosts of one inventory, each a folder below ``hosts``."""
 
@@ -99,6 +112,7 @@ class Fleet:
             .replace("{group}", _name("-gn")),
             "lvs_generations": _GENERATIONS,
             "cluster_lock": _LOCK,
+            "lvs_facts": _FACTS,
         }
         for name, text in modules.items():
             (base / "library" / f"{name}.py").write_text(text)
@@ -110,6 +124,11 @@ class Fleet:
     def fails(self, *lines: str) -> None:
         """Let commands of transactions fail, such as "lb1 keepalived runs"."""
         (self.base / "fail").write_text("".join(f"{line}\n" for line in lines))
+
+    def sees(self, host: str, *observations: dict[str, Any]) -> None:
+        """Prepare what lvs_facts tells of a host, look by look."""
+        (self.base / "seen").mkdir(exist_ok=True)
+        (self.base / "seen" / f"{host}.json").write_text(json.dumps(observations))
 
     def cut(self, *hosts: str) -> None:
         """Make hosts unreachable."""
@@ -159,7 +178,7 @@ class Fleet:
             check=False,
             timeout=300,
         )
-        print(done.stdout, done.stderr)
+        print(done.stdout[-6000:], done.stderr[-2000:])
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 

@@ -1,0 +1,104 @@
+"""A gate that fails: the host goes back, the others stay as they are, and it is said who has what."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.filters.test_filters import INVENTORY
+from tests.unit.model.builders import Case, Site
+from tests.unit.model.compared import KEEPALIVED_CONF, KEY
+from tests.unit.model.pretended import table_text
+
+from .fleet import Fleet
+from .test_rollback_playbook import HOSTS, deploy
+
+# A file of which nothing is checked for seconds: the plan's own waits would make the test long.
+OTHER = "/usr/local/lib/lvs-toolkit/keepalived-leave"
+
+
+@pytest.fixture
+def site() -> Site:
+    """The plan of the fleet's inventory, and hosts that are as planned; lb1 owns the VIP."""
+    found = Site(Case().plan())
+    for host in HOSTS:
+        found.seen[host]["os_release"] = 'ID=debian\nVERSION_ID="13"\n'
+    for host in ("lb1", "lb2"):
+        found.seen[host]["units"]["keepalived.service"]["MainPID"] = "700"
+    return found
+
+
+def differs(seen: dict[str, Any]) -> dict[str, Any]:
+    """The same with a file that has another content."""
+    changed = copy.deepcopy(seen)
+    changed["files"][OTHER]["sha256"] = "0" * 64
+    return changed
+
+
+def with_extra_server(site: Site, host: str) -> dict[str, Any]:
+    """A director whose table has an entry that nobody wants, whatever is done about it."""
+    seen = copy.deepcopy(site.seen[host])
+    table = copy.deepcopy(site.plan["hosts"][host]["ipvs"])
+    table[KEY]["servers"]["192.0.2.99:80"] = {"weight": 1, "method": "dr", "extra": []}
+    seen["ipvs"]["table"] = table_text(table)
+    return seen
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, site: Site) -> Fleet:
+    """Both directors were deployed before, and differ from the plan now."""
+    found = Fleet(tmp_path, INVENTORY, HOSTS)
+    for host in HOSTS:
+        found.sees(host, site.seen[host])
+    for host in ("lb1", "lb2"):
+        deploy(found, host, "run1", conf="before\n")
+        found.sees(host, differs(site.seen[host]), site.seen[host])
+    return found
+
+
+def test_a_standby_that_does_not_become_as_planned_goes_back_and_the_owner_is_not_touched(
+    fleet: Fleet, site: Site
+) -> None:
+    fleet.sees("lb2", differs(site.seen["lb2"]), with_extra_server(site, "lb2"))
+
+    code, said = fleet.play("playbooks/deploy.yml", host_reason="a test")
+
+    assert code == 2, said
+    assert fleet.read("lb2", KEEPALIVED_CONF) == "before\n"
+    assert fleet.read("lb1", KEEPALIVED_CONF) == "before\n"
+    assert "lb2 is not as planned; the rollout stops here, before the next director" in said
+    assert "lb2: it did not become as planned, and went back to generation 000001" in said
+    assert "lb1: not begun, as it was before" in said
+    assert "Next: correct the cause and run site.yml again" in said
+    log = fleet.log()
+    assert {line.split()[0] for line in log} == {"lb2"}
+    # Forth and back: the engine has read both.
+    assert log.count("lb2 Reload keepalived, or start it") == 2
+    assert fleet.locks() == []
+
+
+def test_where_all_is_well_both_get_it_and_the_lock_is_given_back(fleet: Fleet, site: Site) -> None:
+    code, said = fleet.play("playbooks/deploy.yml")
+
+    assert code == 0, said
+    for host in ("lb1", "lb2"):
+        (planned,) = (one for one in site.plan["hosts"][host]["files"] if one["path"] == OTHER)
+        assert fleet.read(host, OTHER) == planned["content"]
+    reloads = [line.split()[0] for line in fleet.log() if line.endswith("Reload keepalived, or start it")]
+    assert reloads == ["lb2", "lb1"]
+    assert fleet.locks() == []
+
+
+def test_a_transaction_that_fails_says_who_has_what(fleet: Fleet) -> None:
+    fleet.fails("lb1 keepalived runs")
+
+    code, said = fleet.play("playbooks/deploy.yml")
+
+    assert code == 2
+    assert fleet.read("lb1", KEEPALIVED_CONF) == "before\n"
+    assert "lb2: it has the new version, generation 000002" in said
+    assert "lb1: it could not take the new version, and has what it had before" in said
+    assert fleet.locks() == []
