@@ -247,7 +247,8 @@ observation:
         - Null unless it was asked for. The node's clock C(time) in seconds since 1970; C(counters) with the
           texts C(connections), C(totals) and C(rates) of ipvsadm, each null without IPVS; C(ages), lists of
           interface, address and the seconds that it has been there; C(generations), the kept changes from old
-          to new, each with C(generation), C(state), C(started), C(commit), C(operator), C(reason), C(files).
+          to new, each with C(generation), C(state), C(started), C(commit), C(operator), C(reason), C(run) and
+          the count of its C(files).
       type: dict
     adverts:
       description:

@@ -60,8 +60,8 @@ def generations(host: Host) -> list[dict[str, Any]]:
     """Return what each kept change of config_set was, from old to new.
 
     ``generation`` is its name, ``state`` open, confirmed, committed or rolled-back, ``started`` its time in
-    UTC; ``commit``, ``operator`` and ``reason`` are its stamp's, None where it says none. ``files`` counts
-    those that it changed.
+    UTC; ``commit``, ``operator``, ``reason`` and ``run`` are its stamp's, None where it says none. ``files``
+    counts those that it changed.
     """
     found = []
     for name, states in journals(host).items():
@@ -75,7 +75,7 @@ def generations(host: Host) -> list[dict[str, Any]]:
                         "generation": name,
                         "state": state,
                         "started": journal["started"],
-                        **{key: stamp.get(key) or None for key in ("commit", "operator", "reason")},
+                        **{key: stamp.get(key) or None for key in ("commit", "operator", "reason", "run")},
                         "files": len(journal["changes"]),
                     }
                 )

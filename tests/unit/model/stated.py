@@ -20,6 +20,7 @@ GENERATIONS = [
         "commit": "v1-3-gabc",
         "operator": "ana",
         "reason": reason,
+        "run": f"run{number}",
         "files": 2,
     }
     for number, state, reason in (

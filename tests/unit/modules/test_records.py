@@ -65,12 +65,12 @@ def journal(node: Node, generation: str, state: str, **more: Any) -> None:  # no
 
 
 def test_each_change_tells_when_from_what_and_by_whom(node: Node) -> None:
-    stamp = {"commit": "v1-3-gabc", "operator": "ana", "reason": ""}
+    stamp = {"commit": "v1-3-gabc", "operator": "ana", "reason": "", "run": "4f1c"}
     journal(node, "000009", "rolled-back")
     journal(node, "000010", "committed", stamp=stamp, changes=[{"path": "/etc/a"}, {"path": "/etc/b"}])
     node.file(f"{STATE}/generations/000011/journal.open.json.tmp", "")
     common = {"started": "2026-11-23T02:00:00Z", "reason": None}
-    bare = {"commit": None, "operator": None, "files": 0}
+    bare = {"commit": None, "operator": None, "run": None, "files": 0}
     assert lvs_records.generations(node.host) == [
         {"generation": "000009", "state": "rolled-back"} | bare | common,
         {
@@ -78,6 +78,7 @@ def test_each_change_tells_when_from_what_and_by_whom(node: Node) -> None:
             "state": "committed",
             "commit": "v1-3-gabc",
             "operator": "ana",
+            "run": "4f1c",
             "files": 2,
         }
         | common,
