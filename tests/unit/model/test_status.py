@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from lvs_model.status_text import status_lines
+
 from .builders import Case
+from .cases import INVENTORIES, plan
 from .compared import KEEPALIVED_CONF, KEY
 from .judged import checks, stands
 from .pretended import link, table_text
@@ -317,3 +320,21 @@ def test_a_changed_file_of_one_director_makes_them_unequal() -> None:
         f"unequal configurations: {KEEPALIVED_CONF} is as planned on lb1, and not on lb2"
     ]
     assert cluster["directors"]["lb2"]["differences"] == [f"{KEEPALIVED_CONF} has another content"]
+
+
+@pytest.mark.parametrize("inventory", INVENTORIES)
+def test_every_kind_of_cluster_is_healthy_when_it_is_as_planned(inventory: str) -> None:
+    """Other engines, several owners at once, IPv6, marks: every service has its owner's numbers."""
+    site = StatedSite(plan(inventory))
+    status = site.status()
+    assert [cluster["alarms"] for cluster in status["clusters"].values()] == [[]] * len(status["clusters"])
+    assert status["healthy"] is True
+    for name, cluster in status["clusters"].items():
+        assert all(len(one["owners"]) == 1 and one["owned_s"] == 3660.0 for one in cluster["vips"])
+        for service in cluster["services"]:
+            assert service["entries"], service["name"]
+            for entry in service["entries"]:
+                assert entry["director"] in cluster["directors"]
+                assert entry["rates"] is not None
+                assert {one["state"] for one in entry["servers"]} <= {"up", "drained"}
+        assert status_lines(status)[0] == f"cluster {next(iter(status['clusters']))}: healthy", name
