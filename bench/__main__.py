@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.estate import Size, inventory
-from bench.figures import exponent, machine, middle, spread
+from bench.figures import exponent, growth, machine, middle, spread
 from bench.processes import ROOT, Cost, FailedError, run
 
 # A command that writes to the folder that it is given.
@@ -130,7 +130,8 @@ class Bench:
             plans[size.hosts], sites[size.hosts] = self._controller(size)
         return {
             "what": "site.yml on a cluster that is as planned, with as many services as its hosts make pools "
-            "of 10; hosts are simulated behind the connection, so ssh's own CPU time is not in it",
+            "of 10; hosts are simulated behind the connection, so ssh's own CPU time is not in it; exponent: "
+            "growth of the CPU seconds of all, 1 is linear",
             "cpu_seconds_per_host": {str(hosts): _each(costs, hosts) for hosts, costs in sites.items()},
             "plan_cpu_seconds_per_host": {str(hosts): _each(costs, hosts) for hosts, costs in plans.items()},
             "seconds": {
@@ -139,6 +140,9 @@ class Bench:
             "peak_mb": {
                 str(hosts): middle([cost.peak_mb for cost in costs]) for hosts, costs in sites.items()
             },
+            "exponent": growth(
+                {hosts: [cost.cpu_seconds for cost in costs] for hosts, costs in sites.items()}
+            ),
             "runs": self.runs,
             "spread": {
                 "cpu_seconds_per_host": {
