@@ -55,7 +55,7 @@ class Stage:
                 (place / f"{host}.json").write_text(json.dumps(raw))
 
     def answers(self, host: str, module: str, **answer: Any) -> None:  # noqa: ANN401
-        """What a module other than lvs_facts answers on a host."""
+        """What a module other than lvs_facts answers on a host; "MODULE.N" at its Nth call."""
         (self.folder / f"{host}.{module}.json").write_text(json.dumps(answer))
 
     def play(self, playbook: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,136 @@
+#!/usr/bin/python
+"""Ansible module: upgrade all packages of a node, also those that the toolkit holds."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lvs_upgrade
+short_description: Upgrade a node's packages, and those that the toolkit holds
+description:
+  - Reads the package lists anew and says which packages could be upgraded (apt-get(8), upgrade); with O(look)
+    set to false it upgrades them. Changed configuration files stay as they are.
+  - Packages that the toolkit holds (its record is C(/var/lib/lvs-toolkit/held)) are released for it, and held
+    again in any case. Others' holds stay.
+options:
+  look:
+    description: Only say what could be upgraded.
+    type: bool
+    default: false
+  lock_timeout:
+    description: Seconds to wait for another one's lock of apt.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    support: full
+    description: As with O(look).
+author: The LVS cluster toolkit
+"""
+
+EXAMPLES = r"""
+- name: Find out whether there is anything to do
+  lvs_upgrade:
+    look: true
+  register: __found
+
+- name: Upgrade
+  lvs_upgrade:
+"""
+
+RETURN = r"""
+upgradable:
+  description: Names of the packages that could be upgraded, or were, sorted.
+  returned: success
+  type: list
+  elements: str
+  sample: [keepalived, libssl3t64]
+held:
+  description: Of the packages those that the toolkit holds.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import os
+import re
+from collections.abc import Callable
+
+from ansible.module_utils.basic import AnsibleModule
+
+RECORD = "/var/lib/lvs-toolkit/held"
+_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "PATH": _PATHS,
+    "DEBIAN_FRONTEND": "noninteractive",
+    "APT_LISTCHANGES_FRONTEND": "none",
+}
+# dpkg(1): what an administrator has changed stays, and a new default comes where nobody has.
+_KEEP = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+_INST = re.compile(r"^Inst (\S+) \[", re.MULTILINE)
+
+#: Runs a command that must succeed; its output.
+Run = Callable[[list[str]], str]
+
+
+def held_by_us(run: Run, record: str = RECORD) -> list[str]:
+    """Return the installed packages that are on the toolkit's record, sorted.
+
+    Whether they are held or not: a run that was killed in its middle has left them so.
+    """
+    if not os.path.exists(record):
+        return []
+    with open(record, encoding="utf-8") as file:
+        ours = set(file.read().split())
+    lines = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n"]).splitlines()
+    return sorted(ours & {line.split()[0] for line in lines if line.endswith(" installed")})
+
+
+def upgradable(run: Run, held: list[str]) -> list[str]:
+    """Return what an upgrade would change: apt-get simulates it, and that of the held packages."""
+    found = set(_INST.findall(run(["apt-get", "-s", "upgrade"])))
+    if held:
+        simulated = run(["apt-get", "-s", "--only-upgrade", "--allow-change-held-packages", "install", *held])
+        found |= set(_INST.findall(simulated))
+    return sorted(found)
+
+
+def upgrade(run: Run, held: list[str], options: list[str]) -> None:
+    """Upgrade everything; what is held is held again whatever happens."""
+    if held:
+        run(["apt-mark", "unhold", *held])
+    try:
+        run(["apt-get", "-y", "-q", *options, *_KEEP, "upgrade"])
+    finally:
+        if held:
+            run(["apt-mark", "hold", *held])
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "look": {"type": "bool", "default": False},
+            "lock_timeout": {"type": "int", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+
+    def run(argv: list[str]) -> str:
+        code, out, err = module.run_command(argv, environ_update=_ENVIRONMENT)
+        if code:
+            module.fail_json(msg=f"{' '.join(argv[:3])}: exit code {code}: {(err or out).strip()[-1000:]}")
+        return str(out)
+
+    wait = ["-o", f"DPkg::Lock::Timeout={module.params['lock_timeout']}"]
+    run(["apt-get", "-q", *wait, "update"])
+    held = held_by_us(run)
+    found = upgradable(run, held)
+    look = module.params["look"] or module.check_mode
+    if found and not look:
+        upgrade(run, held, wait)
+    module.exit_json(changed=bool(found) and not module.params["look"], upgradable=found, held=held)
+
+
+if __name__ == "__main__":
+    main()
