@@ -84,6 +84,8 @@ def _of_director(
     for one in differences:
         if one.kind == "file" and one.detail in configured:
             yield from _of_configuration(cluster, planned, seen, one.text)
+        elif one.kind == "election":
+            yield Change("election", one.text)
         elif one.kind in _REMOVALS:
             yield Change("removal", one.text)
         elif one.kind == "table":
@@ -103,17 +105,11 @@ def _of_configuration(
     if not seen.runs(planned["engine_unit"]):
         yield Change("director", f"{text}, and {planned['engine_unit']} does not run here yet")
         return
-    found = [
-        *_elections(cluster, planned, seen),
-        *_vips(cluster, planned, seen),
-        *_services(planned, seen),
-    ]
+    found = [*_vips(cluster, planned, seen), *_services(planned, seen)]
+    if any(election_changes(cluster, planned, seen)):
+        yield from found  # the election itself is told as a difference of its own
+        return
     yield from found or [Change("services", f"{text}: its checks, timers or other settings")]
-
-
-def _elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Change]:
-    for change in election_changes(cluster, planned, seen):
-        yield Change("election", f"the election of {', '.join(change.vips)}: {change.text}")
 
 
 def _vips(cluster: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Change]:

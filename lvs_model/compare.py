@@ -8,13 +8,18 @@ from typing import Any
 from lvs_model.change_classes import classify, digest, order_lines, summary_lines
 from lvs_model.checks_view import down_servers
 from lvs_model.differences import Difference, host_differences
+from lvs_model.election_change import (
+    election_differences,
+    election_problems,
+    later_election,
+    survivor,
+)
 from lvs_model.engine_change import changing, ends, former, later, ours, runs, stops, unseen_directors
 from lvs_model.fitness import (
     away,
     failed,
     fitness,
     left_out,
-    other_elections,
     retiring,
     successors,
     unprepared,
@@ -56,7 +61,10 @@ def compare(
     plan = as_overridden(plan, {host: one.overrides for host, one in seen.items()})
     unreachable = sorted(host for host, raw in observations.items() if not raw)
     differences = {host: host_differences(plan["hosts"][host], one) for host, one in seen.items()}
+    elections = election_differences(plan, seen)
+    differences = {host: [*found, *elections.get(host, [])] for host, found in differences.items()}
     new_engine = changing(plan, seen)
+    new_election = {plan["hosts"][host]["cluster"] for host in elections} - new_engine
     unready = {host: unprepared(plan, host, differences[host], seen) for host in seen}
     problems = [
         *away(plan, unreachable, accepted),
@@ -66,14 +74,7 @@ def compare(
         *successors(plan, seen),
         *unseen_directors(plan, seen, new_engine, accepted),
         *unseen_retired(plan, seen, _switching(plan, differences), accepted),
-        *(
-            problem
-            for host in seen
-            if _is(plan, host, "director")
-            for problem in other_elections(
-                plan["clusters"][plan["hosts"][host]["cluster"]], plan["hosts"][host], seen[host]
-            )
-        ),
+        *election_problems(plan, seen, new_election, accepted),
         *(
             problem
             for host, servers in unready.items()
@@ -88,6 +89,11 @@ def compare(
     for host in waiting:
         own = plan["hosts"][host]
         hosts[host] = later(own, hosts[host], seen[host])
+    alone = {name: survivor(plan, name, seen) for name in new_election}
+    changing_alone = [host for host in order if plan["hosts"][host]["cluster"] in new_election]
+    for host in changing_alone:
+        own = plan["hosts"][host]
+        hosts[host] = later_election(own, hosts[host], seen[host], alone[own["cluster"]])
     retired = retiring(plan, seen)
     for host in retired:
         hosts[host]["leave"] = list(stops(former(plan["hosts"][host], seen[host])))
@@ -105,10 +111,14 @@ def compare(
         "directors": order,
         # Those that change their engine leave the old one, standbys first, and then begin with the new one:
         # the owner first, which must not find another one beside itself, unless the new one waits for all.
-        "leave": [host for host in waiting if hosts[host]["leave"] and not _owns(plan, seen[host])],
-        "begin": sorted(
-            waiting, key=lambda host: _owns(plan, seen[host]) == plan["hosts"][host]["begins_idle"]
-        ),
+        "leave": [
+            *(host for host in waiting if hosts[host]["leave"] and not _owns(plan, seen[host])),
+            *(host for host in changing_alone if hosts[host]["leave"]),
+        ],
+        "begin": [
+            *sorted(waiting, key=lambda host: _owns(plan, seen[host]) == plan["hosts"][host]["begins_idle"]),
+            *sorted(changing_alone, key=lambda host: host != alone[plan["hosts"][host]["cluster"]]),
+        ],
         # Only when no director that was not seen may still forward to a real server.
         "contract": [
             host

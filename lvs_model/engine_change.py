@@ -123,6 +123,8 @@ def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> d
         "begins_later": True,
         "leave": list(stops(old)),
         "begin": [*stops(old), *(_forced(one["name"], *one["argv"], guard=one["guard"]) for one in own)],
+        "restores": False,
+        "again": "the old engine serves again from here",
         "back": [
             *stops(new),
             *(_forced(f"Start {one} again", "systemctl", "enable", "--now", one) for one in _starts(old)),

@@ -306,21 +306,6 @@ def election_changes(
                 yield ElectionChange(shared, " and ".join(told))
 
 
-def other_elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
-    """Elections that are not the planned ones: a rollout one by one would make two owners.
-
-    Directors are reloaded one after the other. The first one would elect an owner among those that already
-    have the new election, itself alone, and the present owner would go on in the old one.
-    """
-    for change in election_changes(cluster, planned, seen):
-        yield Problem(
-            f"host {seen.host}: keepalived.conf",
-            f"the running election of {', '.join(change.vips)} has {change.text}: "
-            "directors that are reloaded one by one would both own what it elects",
-            "stop keepalived on all directors of the cluster, then run again",
-        )
-
-
 def _foreign(planned: dict[str, Any], seen: Observation) -> Iterator[str]:
     """Configurations on a director that are there and not the toolkit's."""
     for path in planned.get("table_files", []):

@@ -51,7 +51,9 @@ def _version(told: dict[str, Any]) -> str:
             "failed"
         ),
         "it cannot be reached; what it has is not known": lost,
-        f"it did not become as planned, and went back to generation {applied.get('previous')}": undone,
+        f"it did not become as planned, and went back to generation {applied.get('previous')}": undone.get(
+            "files"
+        ),
         "it could not take the new version, and has what it had before": applied.get("rolled_back"),
         "it refused the new version before anything was touched": applied.get("failed"),
         f"it has the new version, generation {applied.get('generation')}": applied.get("files"),

@@ -76,9 +76,11 @@ NEW = {"files": {"/etc/x": "changed"}, "generation": "000012", "previous": "0000
         ({"applied": NEW}, "it has the new version, generation 000012"),
         ({"applied": {"files": {}}}, "its files were right; what else differed was mended"),
         (
-            {"applied": NEW, "undone": {"generation": "000013"}},
+            {"applied": NEW, "undone": {"generation": "000013", "files": {"/etc/x": "changed"}}},
             "it did not become as planned, and went back to generation 000011",
         ),
+        # From one engine to another, and back: the files of both are there.
+        ({"applied": NEW, "undone": {"files": {}}}, "it has the new version, generation 000012"),
         (
             {"applied": NEW, "undone": {"failed": True, "msg": "no space"}},
             "it has the new version, is not as planned, and could not go back: no space",

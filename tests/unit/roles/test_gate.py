@@ -102,3 +102,67 @@ def test_a_transaction_that_fails_says_who_has_what(fleet: Fleet) -> None:
     assert "lb2: it has the new version, generation 000002" in said
     assert "lb1: it could not take the new version, and has what it had before" in said
     assert fleet.locks() == []
+
+
+# VRRP's own protocol: laid down on both, and then the owner changes alone.
+
+
+def elects_otherwise(seen: dict[str, Any]) -> dict[str, Any]:
+    """The same with a running election of another router id, and another configuration."""
+    changed = copy.deepcopy(seen)
+    changed["keepalived"]["json"] = changed["keepalived"]["json"].replace('"vrid": 182', '"vrid": 77')
+    changed["files"][KEEPALIVED_CONF]["sha256"] = "0" * 64
+    return changed
+
+
+@pytest.fixture
+def electing(fleet: Fleet, site: Site) -> Fleet:
+    """Both directors run another election than the planned one."""
+    for host in ("lb1", "lb2"):
+        fleet.sees(host, elects_otherwise(site.seen[host]), site.seen[host])
+    return fleet
+
+
+def engine(fleet: Fleet) -> list[str]:
+    """What was done to the engine, in order."""
+    words = {
+        "Reload keepalived, or start it": "reads",
+        "Stop keepalived.service until lb1 has changed": "stops",
+    }
+    lines = [line.split(" ", 1) for line in fleet.log()]
+    return [f"{host} {words[name]}" for host, name in lines if name in words]
+
+
+def test_a_change_of_the_protocol_stops_the_standby_and_changes_the_owner_alone(electing: Fleet) -> None:
+    code, said = electing.play("playbooks/deploy.yml")
+
+    assert code == 0, said
+    assert "the running election of 192.0.2.10 has router id 77, the plan 182" in said
+    assert engine(electing) == ["lb2 stops", "lb1 reads", "lb2 reads"]
+    assert electing.read("lb2", KEEPALIVED_CONF) != "before\n"
+    assert electing.locks() == []
+
+
+def test_an_owner_that_does_not_come_up_takes_up_what_it_had_and_the_standby_stays_stopped(
+    electing: Fleet,
+) -> None:
+    electing.fails("lb1 keepalived runs")
+
+    code, said = electing.play("playbooks/deploy.yml")
+
+    assert code == 2
+    assert electing.read("lb1", KEEPALIVED_CONF) == "before\n"
+    assert engine(electing) == ["lb2 stops", "lb1 reads", "lb1 reads"]
+    assert "the former configuration is in effect here again, and the others stay stopped" in said
+    assert "lb1: it did not become as planned, and went back to generation 000001" in said
+    assert electing.locks() == []
+
+
+def test_a_standby_that_does_not_come_up_is_stopped_since_the_owner_has_changed(electing: Fleet) -> None:
+    electing.fails("lb2 keepalived runs")
+
+    code, said = electing.play("playbooks/deploy.yml")
+
+    assert code == 2
+    assert engine(electing) == ["lb2 stops", "lb1 reads", "lb2 reads", "lb2 stops"]
+    assert "it stays stopped, and lb1 serves" in said
