@@ -30,8 +30,9 @@ options:
     type: str
     required: true
   instance:
-    description: Only this instance's VIPs, and those of its sync group. Empty means all in which it takes
-    part. type: str default: ""
+    description: Only this instance's VIPs, and those of its sync group. Empty means all of that director.
+    type: str
+    default: ""
   observations:
     description: As for P(lvs_compare#filter), of the cluster's directors.
     type: dict
