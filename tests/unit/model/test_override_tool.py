@@ -246,9 +246,20 @@ def test_a_real_server_that_leaves_its_pool_leaves_nothing_behind(director: Dire
     assert (director.records, director.files(TRACKED)) == ({}, {})
 
 
-def test_a_damaged_record_is_told_and_the_others_hold(director: Director) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"host": "web2", "weight": "x"}',
+        '{"host": "web2", "until": []}',
+        '{"host": "web2", "services": 3}',
+    ],
+)
+def test_a_damaged_record_is_told_and_the_others_hold(director: Director, text: str) -> None:
     director.told("drain", "web1", *BY)
-    director.path(f"{FOLDER}/drained/web2.json").write_text("{")
+    director.path(f"{FOLDER}/drained/web2.json").write_text(text)
 
     done = director.run("settle")
 
@@ -292,7 +303,7 @@ def test_ldirectord_takes_a_server_out_only_when_its_connections_have_ended(
 
     director.kernel(("192.0.2.21:80", 0, 0, 2), ("192.0.2.22:80", 2, 7, 0))
     assert director.told("wait", "web1", "0")["done"] is True
-    assert director.files(MAINTENANCE) == {"192.0.2.21": ""}
+    assert list(director.files(MAINTENANCE)) == ["192.0.2.21"]
 
     director.told("restore", "web1")
     assert director.files(MAINTENANCE) == {}
@@ -304,8 +315,12 @@ def test_a_standby_of_ldirectord_knows_at_once(under_ldirectord: Director) -> No
 
     under_ldirectord.told("drain", "web1", *BY)
 
-    assert under_ldirectord.files(MAINTENANCE) == {"192.0.2.21": ""}
+    assert list(under_ldirectord.files(MAINTENANCE)) == ["192.0.2.21"]
     assert under_ldirectord.changes == []
+    # It takes over before ldirectord has seen the file: it stays.
+    under_ldirectord.kernel(("192.0.2.21:80", 3, 5, 0))
+    under_ldirectord.told("settle")
+    assert list(under_ldirectord.files(MAINTENANCE)) == ["192.0.2.21"]
 
 
 def test_ldirectord_that_inhibits_is_told_at_once(under_ldirectord: Director) -> None:
@@ -315,7 +330,7 @@ def test_ldirectord_that_inhibits_is_told_at_once(under_ldirectord: Director) ->
 
     under_ldirectord.told("drain", "web1", *BY)
 
-    assert under_ldirectord.files(MAINTENANCE) == {"192.0.2.21": ""}
+    assert list(under_ldirectord.files(MAINTENANCE)) == ["192.0.2.21"]
     assert under_ldirectord.changes == []
 
 
@@ -327,3 +342,13 @@ def test_files_of_the_operators_own_stay(under_ldirectord: Director) -> None:
     under_ldirectord.told("restore", "web1")
 
     assert set(under_ldirectord.files(MAINTENANCE)) == {"otherhost"}
+
+
+def test_a_server_that_leaves_ldirectords_pool_leaves_no_file_behind(under_ldirectord: Director) -> None:
+    under_ldirectord.told("drain", "web1", *BY)
+    under_ldirectord.case.hostvars["web1"]["lvs_state"] = "disabled"
+    under_ldirectord.deploy()
+
+    under_ldirectord.told("settle")
+
+    assert (under_ldirectord.records, under_ldirectord.files(MAINTENANCE)) == ({}, {})
