@@ -17,6 +17,8 @@ from tests.unit.model.pretended import link
 from tests.unit.model.test_overrides import record
 
 from .simulated import Estate, Run, inventory
+from .stage import Stage
+from .test_update_playbook import TOLD, drained
 
 DOCS = ROOT / "docs" / "operations.md"
 HEADS = ["owner of the VIPs", "standby", "real server", "client"]
@@ -155,6 +157,24 @@ def teardown(folder: Path) -> Run:
     return found.run("playbooks/teardown.yml", "-e", "lvs_teardown=edge")
 
 
+def update(folder: Path, *upgradable: str) -> Run:
+    """Packages for these hosts; their drains are seen by the directors when they are ordered."""
+    on = Stage(folder, case())
+    for host in on.site.seen:
+        names = ["nginx"] if host in upgradable else []
+        on.answers(host, "lvs_upgrade", changed=bool(names), upgradable=names, held=[])
+    for host in ("lb1", "lb2"):
+        on.answers(host, "command", changed=True, rc=0, stdout=json.dumps(TOLD), stderr="", cmd=[])
+    on.show(drained(on.site), "then.lb2.command.1", "lb1", "lb2")
+    on.show(on.site, "then.lb2.command.2", "lb1", "lb2")
+    options = ["-e", "what=packages", "-e", f"lvs_update_dir={folder}/update"]
+    done = on.play("update.yml", *options)
+    executions: dict[str, list[str]] = {}
+    for call in on.calls():
+        executions.setdefault(call["host"], []).append(call["module"])
+    return Run(done.returncode, done.stdout + done.stderr, executions, {})
+
+
 VERBS: dict[str, Verb] = {
     "`playbooks/plan.yml`": lambda folder: estate(folder).run(
         "playbooks/plan.yml", "-e", f"lvs_plan_dir={folder}/plan"
@@ -168,6 +188,8 @@ VERBS: dict[str, Verb] = {
     "`playbooks/drain.yml`": drain,
     "`playbooks/restore.yml`, in two steps": restore,
     "`playbooks/switchover.yml`": switchover,
+    "`playbooks/update.yml`, nothing to do": update,
+    "`playbooks/update.yml`, a real server": lambda folder: update(folder, "web1"),
     "`playbooks/rollback.yml`, the list": rollback,
     "`playbooks/rollback.yml`, of the last run": lambda folder: rollback(folder, "-e", "generation=previous"),
     "`playbooks/teardown.yml`": teardown,
@@ -184,11 +206,11 @@ def documented() -> dict[str, Counts]:
     return {row[0]: dict(zip(HEADS, map(int, row[1:]), strict=True)) for row in rows[2:]}
 
 
-def counted(run: Run) -> Counts:
+def counted(run: Run, servers: tuple[str, ...] = ("web1", "web2", "web3")) -> Counts:
     """What the run has cost on each kind of host; all hosts of a kind cost the same."""
     assert run.returncode == 0, run.output
     kinds = {"owner of the VIPs": ["lb1"], "standby": ["lb2"], "client": ["client1"]}
-    kinds["real server"] = ["web1", "web2", "web3"]
+    kinds["real server"] = list(servers)
     found = {kind: {run.counts.get(host, 0) for host in hosts} for kind, hosts in kinds.items()}
     assert all(len(counts) == 1 for counts in found.values()), run.executions
     return {kind: found[kind].pop() for kind in HEADS}
@@ -201,7 +223,9 @@ def test_the_table_has_all_verbs_and_no_other() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_costs_what_is_documented(verb: str, tmp_path: Path) -> None:
     run = VERBS[verb](tmp_path)
-    assert counted(run) == documented()[verb], json.dumps(run.executions, indent=1)
+    # Of the others of its pool an update of one asks only whether there is anything to do.
+    servers = ("web1",) if verb.endswith("a real server") else ("web1", "web2", "web3")
+    assert counted(run, servers) == documented()[verb], json.dumps(run.executions, indent=1)
 
 
 def test_every_playbook_is_in_the_table() -> None:
@@ -209,3 +233,13 @@ def test_every_playbook_is_in_the_table() -> None:
     names = {path.name for path in (ROOT / "playbooks").glob("*.yml")} - {"deploy.yml"}
     told = set(re.findall(r"`playbooks/([^` ]+\.yml)", " ".join(documented())))
     assert names == told
+
+
+def test_a_converged_host_sees_two_executions_and_three_tasks_at_most(tmp_path: Path) -> None:
+    """What is done once for all hosts is counted at the first one of them."""
+    run = estate(tmp_path).run("site.yml")
+    assert counted(run)["real server"] <= 2
+    seen = {host: one.ok for host, one in run.recap.items()}
+    assert {host: seen[host] for host in ("lb2", "web1", "web2", "web3")} == dict.fromkeys(
+        ("lb2", "web1", "web2", "web3"), 1
+    )
