@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.unit.model.builders import Case, Site
+from tests.unit.model.test_switchover import third
 
 from .stage import Stage
 
@@ -75,6 +76,28 @@ def test_an_unfit_director_is_refused_with_its_reasons(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "host lb2: its connection sync daemon (backup) does not run" in done.stdout
     assert on.called() == []
+
+
+def test_a_director_that_is_off_may_be_accepted(tmp_path: Path) -> None:
+    case = Case()
+    third(case)
+    on = Stage(tmp_path, case)
+    (on.folder / "lb2.json").unlink()
+    after = Site(on.site.plan)
+    after.owner["edge"] = "lb3"
+    after.look()
+    on.show(after, "then.lb1.lvs_demotion", "lb1", "lb3")
+
+    done = on.play("switchover.yml", "-e", "to=lb3")
+
+    assert done.returncode == 2
+    assert "host lb2: this director is unreachable" in done.stdout
+    assert on.called() == []
+
+    done = on.play("switchover.yml", "-e", "to=lb3", "-e", "lvs_accept_unreachable=lb2")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert on.called("lvs_demotion") == ["lb1 lvs_demotion"]
 
 
 def test_another_run_is_in_the_way(tmp_path: Path) -> None:

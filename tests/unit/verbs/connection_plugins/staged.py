@@ -12,6 +12,7 @@ import re
 import shutil
 from pathlib import Path
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection import ConnectionBase
 
 DOCUMENTATION = r"""
@@ -23,7 +24,8 @@ description:
     host, and C(HOST.MODULE.json) the answer of another module, C(HOST.MODULE.N.json) that of its Nth call;
     without one it is only changed.
   - A folder C(then.HOST.MODULE) is copied over the stage when that module has been called, and is used up; or
-    C(then.HOST.MODULE.N) at the Nth call. C(calls) gets a line for each call, with the module's arguments.
+    C(then.HOST.MODULE.N) at the Nth call. A host without C(HOST.json) is unreachable. C(calls) gets a line
+    for each call, with the module's arguments.
 author: The LVS cluster toolkit's maintainers
 extends_documentation_fragment: [connection_pipelining]
 """
@@ -45,6 +47,8 @@ class Connection(ConnectionBase):  # type: ignore[misc]
         """Answer as if the module had run; see ConnectionBase."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         host, stage = str(self._play_context.remote_addr), Path(os.environ["LVS_STAGE"])
+        if not (stage / f"{host}.json").exists():
+            raise AnsibleConnectionFailure(f"{host} is not on the stage")
         text = (in_data or b"").decode()
         # A module of ansible-core is called by the name of its collection.
         names = re.findall(r"^ansible_module='(?:[\w.]+\.)?(\w+)'", text, re.MULTILINE)
