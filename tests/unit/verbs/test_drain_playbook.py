@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.model.builders import Site
+from tests.unit.model.cases import ROOT
 from tests.unit.model.test_overrides import record
 
 from .simulated import Estate, Run
@@ -187,3 +188,31 @@ def test_the_last_healthy_real_server_is_refused_unless_forced(estate: Estate) -
     assert refused.counts == {"lb1": 1, "lb2": 1}
 
     assert estate.run(DRAIN, "-e", "host=web1", "-e", "force=true").returncode == 0
+
+
+TWICE = """
+- import_playbook: {root}/playbooks/stages/plan.yml
+- hosts: lb1,lb2
+  gather_facts: false
+  vars_files: ["{root}/playbooks/stages/vars/observations.yml"]
+  tasks:
+    - include_role: {{name: observe}}
+    - include_role: {{name: overrides}}
+      vars: {{overrides_host: "{{{{ item }}}}", overrides_wait: 5}}
+      loop: [web1, web2]
+"""
+
+
+def test_a_second_real_server_in_one_run_is_waited_for_as_long(estate: Estate, tmp_path: Path) -> None:
+    """As playbooks/update.yml does it."""
+    estate.answers("lb1", COMMAND, command(changed=True), left(3), command(changed=True), left(3))
+    playbook = tmp_path / "twice.yml"
+    playbook.write_text(TWICE.format(root=ROOT))
+
+    run = estate.run(str(playbook))
+
+    assert run.returncode == 0, run.output
+    assert [words[1:3] + words[-1:] for words in commands(estate, "lb1") if words[1] == "wait"] == [
+        ["wait", "web1", "5"],
+        ["wait", "web2", "5"],
+    ]
