@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lvs_model.batches import batch_work
 from lvs_model.change_classes import classify, digest, order_lines, summary_lines
 from lvs_model.checks_view import down_servers
 from lvs_model.differences import Difference, host_differences
@@ -103,7 +104,7 @@ def compare(
         # By host the classes of what differs (change_classes.CLASSES).
         "classes": {host: list(dict.fromkeys(one.kind for one in own)) for host, own in classes.items()},
         # A former director still balances until it is retired: only then it becomes a real server.
-        "expand": [host for host in _expanded(plan, hosts) if host not in retired],
+        **batch_work(plan, seen, [host for host in _expanded(plan, hosts) if host not in retired]),
         "expand_later": [host for host in _expanded(plan, hosts) if host in retired],
         "retire": sorted(
             (host for host in hosts if host in retired), key=lambda host: _owns(plan, seen[host])

@@ -26,6 +26,10 @@ def test_a_converged_cluster_has_nothing_to_do() -> None:
         "unreachable": [],
         "classes": {},
         "locks": {},
+        "batches": [],
+        "serving": [],
+        "watchers": [],
+        "batch_s": 0,
         "digest": "DIGEST",
         "summary": [*KERNELS, "0 of 5 hosts differ from the plan"],
     }

@@ -11,10 +11,10 @@ import pytest
 from tests.unit.filters.test_filters import INVENTORY
 from tests.unit.model.builders import Case, Site
 from tests.unit.model.compared import KEEPALIVED_CONF, KEY
-from tests.unit.model.pretended import table_text
+from tests.unit.model.pretended import checker_dump, table_text
 
 from .fleet import Fleet
-from .test_rollback_playbook import HOSTS, deploy
+from .test_rollback_playbook import HOSTS, TOOL, deploy
 
 # A file of which nothing is checked for seconds: the plan's own waits would make the test long.
 OTHER = "/usr/local/lib/lvs-toolkit/keepalived-leave"
@@ -166,3 +166,27 @@ def test_a_standby_that_does_not_come_up_is_stopped_since_the_owner_has_changed(
     assert code == 2
     assert engine(electing) == ["lb2 stops", "lb1 reads", "lb2 reads", "lb2 stops"]
     assert "it stays stopped, and lb1 serves" in said
+
+
+# Real servers in batches.
+
+
+def test_real_servers_that_a_batch_has_broken_keep_the_next_batch_as_it_is(fleet: Fleet, site: Site) -> None:
+    for host in ("web1", "web2", "web3"):
+        changed = copy.deepcopy(site.seen[host])
+        changed["files"][TOOL]["sha256"] = "0" * 64
+        fleet.sees(host, changed)
+    broken = copy.deepcopy(site.seen["lb1"])
+    servers = site.plan["hosts"]["lb1"]["ipvs"][KEY]["servers"]
+    states = {name: (name != "192.0.2.22:80", True) for name in servers}
+    broken["keepalived"]["data"] = checker_dump({KEY: states})
+    fleet.sees("lb1", site.seen["lb1"], broken)
+    fleet.sees("lb2", site.seen["lb2"])
+
+    code, said = fleet.play("playbooks/deploy.yml")
+
+    assert code == 2, said
+    assert f"web2: the checks of lb1 find it dead for {KEY} since its change" in said
+    assert {line.split()[0] for line in fleet.log()} == {"web1", "web2"}
+    assert "web3: not begun, as it was before" in said
+    assert fleet.locks() == []
