@@ -41,7 +41,7 @@ author: The LVS cluster toolkit's maintainers
 EXAMPLES = r"""
 - name: Fail if servers were lost
   ansible.builtin.assert:
-    that: (__plan | lvs_batch_lost(__work, ansible_play_batch, {'lb1': __checks})) == []
+    that: "(__plan | lvs_batch_lost(__work, ansible_play_batch, {'lb1': __checks})) == []"
 """
 
 RETURN = r"""

@@ -42,7 +42,7 @@ author: The LVS cluster toolkit's maintainers
 EXAMPLES = r"""
 - name: Fail where a director is not as planned
   ansible.builtin.assert:
-    that: (__plan | lvs_compare({'lb1': __seen.observation})).hosts == {}
+    that: "(__plan | lvs_compare({'lb1': __seen.observation})).hosts == {}"
 """
 
 RETURN = r"""
