@@ -14,6 +14,11 @@ from lab.recipes import shipped
 # Type and code numbers: RFC 792 and RFC 4443. Neighbour discovery (133 to 137) and echo pass.
 _ICMP_ERRORS = (("ip", "icmp", (3, 11)), ("ipv6", "icmpv6", (1, 2, 3)))
 
+_PYTHON = {
+    "usr/lib/python3/dist-packages/lab_bytecode.py": shipped("lab_bytecode.py"),
+    "usr/lib/python3/dist-packages/lab_bytecode.pth": File(b"import lab_bytecode\n"),
+}
+
 
 def node_files(node: Node, hosts: str, host_key: tuple[bytes, bytes]) -> dict[str, File]:
     """Return the files that a new node is given.
@@ -39,7 +44,7 @@ def node_files(node: Node, hosts: str, host_key: tuple[bytes, bytes]) -> dict[st
 
 def own_files(node: Node) -> dict[str, File]:
     """Return those of them that follow from the node's settings; they are part of its digest."""
-    return {**_backend(node), **_routes(node), **_router(node), **managers.files(node)}
+    return {**_PYTHON, **_backend(node), **_routes(node), **_router(node), **managers.files(node)}
 
 
 def _backend(node: Node) -> dict[str, File]:

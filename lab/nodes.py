@@ -42,14 +42,14 @@ def network_arguments(network: Network, *, routed: bool) -> list[str]:
     return arguments
 
 
-def run_command(node: Node, slot: int, digest: str, root: str) -> list[str]:
+def run_command(node: Node, slot: int, digest: str, base: str) -> list[str]:
     """Return the podman command that makes and boots a node.
 
     Args:
         node: its definition.
         slot: its management port.
         digest: of its definition, kept as a label.
-        root: its root directory on the podman host.
+        base: the lab's directory on the podman host.
 
     """
     argv = ["podman", "run", "--detach", "--name", f"lvslab-{node.name}", "--hostname", node.name]
@@ -57,13 +57,15 @@ def run_command(node: Node, slot: int, digest: str, root: str) -> list[str]:
     # The node does to the kernel what a server does: modules, sysctls, IPVS, addresses.
     argv += ["--privileged", "--systemd=always", "--cgroupns=private", "--pids-limit=-1", "--restart=no"]
     argv += ["--volume", "/lib/modules:/lib/modules:ro"]
+    # What one node's Python has compiled serves all of them: files/lab_bytecode.py.
+    argv += ["--volume", f"{base}/python:/var/cache/lvs-lab-python"]
     argv += ["--no-hosts", "--dns=none", "--log-driver=k8s-file", "--log-opt=max-size=1mb"]
     argv += ["--stop-timeout=60", "--pidfile", f"{RUN}/slots/{slot}.pid"]
     for place in node.attachments:
         options = [f"interface_name={place.network.interface}", f"mac={place.mac(node.name)}"]
         options += [f"{'ip' if address.version == 4 else 'ip6'}={address}" for address in place.addresses]
         argv += ["--network", f"{place.network.bridge}:{','.join(options)}"]
-    return [*argv, "--rootfs", root, "/sbin/init"]
+    return [*argv, "--rootfs", f"{base}/nodes/{node.name}/root", "/sbin/init"]
 
 
 class Nodes:
@@ -230,7 +232,7 @@ class Nodes:
 
     def create(self, node: Node, slot: int, digest: str) -> None:
         """Make a node and boot it."""
-        command = run_command(node, slot, digest, f"{self._base}/nodes/{node.name}/root")
+        command = run_command(node, slot, digest, self._base)
         self.act("create", node.name, node.image, str(slot), *command, timeout=180)
 
     def start(self, name: str, image: str, slot: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,13 @@ from xml.etree import ElementTree
 
 from lab.live import Outcome
 from tools.steps import Step
+
+REASON = re.compile(r"(FAILED|ERROR) \S+::|(fatal|\[ERROR\]): ")
+"""Lines that name what failed: of pytest's short summary, and of Ansible's output."""
+TAIL_LINES = 60
+"""Lines of a failed step's log that are shown."""
+REASONS, REASON_WIDTH = 8, 300
+"""How many lines of a failed step's reasons are shown last of all, and how many characters of each."""
 
 __all__ = ["Result", "clock", "judge", "summary", "verdict"]
 
@@ -28,6 +36,8 @@ class Result:
     note: str = ""
     tail: tuple[str, ...] = ()
     log: str = ""
+    phases: tuple[tuple[str, float], ...] = ()
+    """The step's own steps, each with its seconds."""
 
 
 def judge(step: Step, outcome: Outcome) -> Result:
@@ -63,20 +73,33 @@ def count_junit(path: Path) -> tuple[int, int, int]:
 
 
 def summary(results: Sequence[Result], not_run: Sequence[Step] = ()) -> str:
-    """Return what failed steps said last, the table of what ran, and the closing line."""
-    rows = [(r.step.kind, r.step.name, clock(r.seconds), verdict(r), r.note) for r in results]
+    """Return what failed steps said last, the table of what ran, what failed in it, and the closing line."""
+    rows = [(r.step.kind, r.step.name, clock(r.seconds), verdict(r), _remarks(r)) for r in results]
     rows += [(step.kind, step.name, "-", "not run", "") for step in not_run]
     closing = f"{_total(results, 'passed')} passed, {_total(results, 'failed')} failed"
     if skipped := _total(results, "skipped"):
         closing += f", {skipped} skipped"
     ends = [line for result in results for line in _end_of(result)]
-    return "\n".join([*ends, "", "What ran", *_table(rows), "", closing])
+    reasons = [f"{result.step.name}: {line}" for result in results for line in _reasons(result)]
+    failures = ["", "What failed", *reasons] if reasons else []
+    # Whoever keeps only a few last lines still has the names of the tests.
+    return "\n".join([*ends, "", "What ran", *_table(rows), *failures, "", closing])
+
+
+def _remarks(result: Result) -> str:
+    where = ", ".join(f"{name} {clock(seconds)}" for name, seconds in result.phases if seconds >= 1)
+    return "; ".join(text for text in (result.note, where) if text)
+
+
+def _reasons(result: Result) -> list[str]:
+    found = [line[:REASON_WIDTH] for line in result.tail if REASON.match(line)]
+    return found[-REASONS:]
 
 
 def _end_of(result: Result) -> list[str]:
     if not result.tail:
         return []
-    lines = [f"   | {line}" for line in result.tail]
+    lines = [f"   | {line}" for line in result.tail[-TAIL_LINES:]]
     return ["", f"The end of {result.step.name}, whose whole output is in {result.log}", *lines]
 
 

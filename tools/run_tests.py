@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,10 +24,9 @@ from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+MOLECULE_STEP = re.compile(r"INFO +\[\S+ > (\w+)\] Executing$")
 SCREEN = 160
 """Characters of a line on the screen: a command line can have hundreds of words."""
-TAIL_LINES = 60
-"""Lines of a failed step's log that are shown."""
 sys.path.insert(0, str(ROOT))
 
 from lab.live import Outcome, interrupt_on_sigterm, run_live  # noqa: E402  (the tree is not installed)
@@ -97,8 +97,9 @@ def run_step(step: Step, root: Path, *, verbose: bool = False, say: Callable[[st
             progress.line(f"cannot run {step.argv[0]}: {problem.strerror}; make venv installs it")
             outcome = Outcome(127, 0.0, tail=("not installed",))
     result = judge(step, outcome)
+    result = replace(result, phases=tuple(progress.phases))
     if result.failed and not verbose:
-        result = replace(result, tail=outcome.tail[-TAIL_LINES:], log=str(log.relative_to(root)))
+        result = replace(result, tail=outcome.tail, log=str(log.relative_to(root)))
     say(f"== {step.name}: {verdict(result)} in {clock(result.seconds)}{result.note and f' ({result.note})'}")
     return result
 
@@ -112,9 +113,16 @@ class _Progress:
         self._name, self._write, self._say, self._verbose = name, write, say, verbose
         self._begin = self._shown = time.monotonic()
         self._at = "no output yet"
+        self.phases: list[tuple[str, float]] = []
+        """Molecule's steps, and the seconds that each took up to now."""
 
     def line(self, text: str) -> None:
         self._write(text + "\n")
+        if match := MOLECULE_STEP.match(text):
+            self.phases.append((match[1], 0.0))
+            self._phase_begin = time.monotonic()
+        if self.phases:
+            self.phases[-1] = (self.phases[-1][0], time.monotonic() - self._phase_begin)
         if text.strip():
             self._at = text.strip().rstrip("*").rstrip()
         if self._verbose:
@@ -144,6 +152,8 @@ def environment(root: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "PY_COLORS": "0",
         "ANSIBLE_FORCE_COLOR": "0",
+        # pytest cuts the reason of a failure to the line's width.
+        "COLUMNS": "200",
     }
 
 

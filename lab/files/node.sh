@@ -135,7 +135,7 @@ prepare) # SNAPSHOT IMAGE PACKAGE…: what apt adds to the image, kept as a laye
     ;;
 create) # NAME IMAGE SLOT COMMAND…: start the node for the first time
     mount_root "$1" "$2"
-    mkdir -p "$run/slots"
+    mkdir -p "$run/slots" "$base/python"
     rm -f "$run/slots/$3.pid"
     shift 3
     "$@"

@@ -52,6 +52,9 @@ STANDBY = (_TOOL, "standby")
 # How long a stop may take, once heartbeat does not wait for the other director any more: ldirectord ends its
 # checks, and a resource that does not stop is tried ten times (ResourceManager, HA_STOPRETRYMAX).
 _STOP_S = 60
+# How long taking the group may take, addresses and ldirectord's start: two seconds on a server, 32 on an
+# emulated CPU (measured).
+_TAKE_S = 45
 # Between its start beside a living peer and its first resources, whatever is configured (measured).
 _JOIN_S = 10
 
@@ -166,6 +169,8 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         "script": _TOOL,
         "stop_s": round(wanted.first_dead_s) + _STOP_S,
         "standby_s": _STOP_S,
+        # Else 3.0.6 says "T_STARTING received during takeover" and "Both machines own our resources!".
+        "restart_s": ceil(takeover_s(cluster)[1]) + _TAKE_S,
         # Two messages of the other director, had it begun, and the look for them.
         "heard_s": ceil(2 * wanted.keepalive) + 1,
     }

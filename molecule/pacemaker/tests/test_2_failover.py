@@ -6,47 +6,41 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from lab import Lab
-from lab.clients import http_names
-from lab.demo import INTERVAL_S
 from lab.directors import Directors
-from lab.figures import lost_at_most
 from lab.playbook import PlaybookRun
 from lab.promise import Promise
 from lab.traffic import Traffic
 
-VIP = "192.168.136.10"
-SERVERS = {"loadbalancer", "backup", "real1", "real2", "real3"}
+SERVERS = ("loadbalancer", "backup", "real1", "real2", "real3")
 ROUNDS = 8
 
-Start = Callable[[], Traffic]
+Start = Callable[..., Traffic]
 Report = Callable[..., None]
 Until = Callable[..., None]
+Split = Callable[..., Callable[[], bool]]
 Loss = Callable[[], AbstractContextManager[str]]
 
 
 def test_power_loss_and_the_role_goes_back(
-    lab: Lab, directors: Directors, promise: Promise, power_loss: Loss, until: Until
+    directors: Directors, power_loss: Loss, until: Until, serve: Split
 ) -> None:
     with power_loss() as lost:
         assert lost == "loadbalancer"
-        left = SERVERS - {lost}
-        until(
-            "the lost real server is out",
-            lambda: http_names(lab, promise.client, VIP, 80, len(left)) == dict.fromkeys(left, 1),
-            timeout_s=60,
-        )
-        split = http_names(lab, promise.client, VIP, 80, ROUNDS * len(left))
-        assert split == dict.fromkeys(left, ROUNDS), "the rest serves, in equal parts"
+        left = [name for name in SERVERS if name != lost]
+        until("the lost real server is out", serve(*left), timeout_s=60)
+        assert serve(*left, rounds=ROUNDS)(), "the rest serves, in equal parts"
     until("the preferred director has its role back", lambda: directors.owners() == [lost], timeout_s=120)
-    until(
-        "all five serve",
-        lambda: http_names(lab, promise.client, VIP, 80, len(SERVERS)) == dict.fromkeys(SERVERS, 1),
-        timeout_s=60,
-    )
+    until("all five serve", serve(*SERVERS), timeout_s=60)
 
 
 def test_an_orderly_stop(
-    directors: Directors, lab: Lab, promise: Promise, traffic: Start, report: Report, until: Until
+    directors: Directors,
+    lab: Lab,
+    promise: Promise,
+    traffic: Start,
+    report: Report,
+    until: Until,
+    switch_loss: Callable[[float], int],
 ) -> None:
     active = directors.active()
     client = traffic()
@@ -56,7 +50,7 @@ def test_an_orderly_stop(
     until("the other one owns the VIP", lambda: len(directors.owners(without=active)) == 1, timeout_s=60)
     ledger = client.stop()
     report(f"orderly stop of {active}", ledger, [promise.orderly_s(active)])
-    assert ledger.summary["failed"] <= lost_at_most(promise.orderly_s(active), INTERVAL_S)
+    assert ledger.summary["failed"] <= switch_loss(promise.orderly_s(active))
     lab.faults.service_start(active, "pacemaker")
     until("it has its role back", lambda: directors.owners() == [active], timeout_s=120)
     until("its table is full", lambda: directors.lacking(active) == "", timeout_s=60)
@@ -71,7 +65,7 @@ def test_without_failback_nothing_goes_back(
     report: Report,
     power_loss: Loss,
 ) -> None:
-    client = traffic()
+    client = traffic(patient=True)
     run = playbook("site.yml", *otherwise(lambda document: document["failover"].update(failback=False)))
     ledger = client.stop()
     report("failback is turned off", ledger)
@@ -84,7 +78,7 @@ def test_without_failback_nothing_goes_back(
 
     assert directors.owners() == [other], "who comes back comes back as the standby"
 
-    client = traffic()
+    client = traffic(patient=True)
     run = playbook("site.yml")
     ledger = client.stop()
     report("failback is turned on again, and the role goes back", ledger)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil
 
-import pytest
-
 from lab import Lab
-from lab.clients import http_names
 from lab.demo import INTERVAL_S
 from lab.directors import Directors
 from lab.figures import lost_at_most
@@ -16,39 +13,31 @@ from lab.playbook import PlaybookRun
 from lab.promise import Promise
 from lab.traffic import Traffic
 
-VIP = "192.168.136.10"
 SERVERS = ("loadbalancer", "backup", "real1", "real2", "real3")
 ROUNDS = 8
 PAGE = "/run/lab-backend/page"
 
-Start = Callable[[], Traffic]
+Start = Callable[..., Traffic]
 Report = Callable[..., None]
 Until = Callable[..., None]
 Split = Callable[..., Callable[[], bool]]
 
 
-@pytest.fixture
-def serve(lab: Lab, promise: Promise) -> Split:
-    """Whether exactly these answer, each its part."""
-
-    def asked(*names: str, rounds: int = 1) -> Callable[[], bool]:
-        wanted = dict.fromkeys(names, rounds)
-        return lambda: http_names(lab, promise.client, VIP, 80, rounds * len(names)) == wanted
-
-    return asked
+def without(name: str) -> tuple[str, ...]:
+    return tuple(one for one in SERVERS if one != name)
 
 
 def test_a_real_server_is_lost_and_comes_back(
-    lab: Lab, promise: Promise, traffic: Start, report: Report, until: Until, serve: Split
+    lab: Lab, promise: Promise, traffic: Start, report: Report, until: Until, serve_during: Split
 ) -> None:
     client = traffic()
-    left = [name for name in SERVERS if name != "real1"]
     lab.faults.power_off("real1")
-    until("real1 is out", serve(*left), timeout_s=60)
-    assert serve(*left, rounds=ROUNDS)(), "the rest serves, in equal parts"
-    last = max(row["n"] for row in client.rows())
-    lab.faults.power_on("real1")
-    until("real1 serves again", serve(*SERVERS), timeout_s=120)
+    try:
+        until("the rest serves, in equal parts", serve_during(client, *without("real1")), timeout_s=60)
+        last = max(row["n"] for row in client.rows())
+    finally:
+        lab.faults.power_on("real1")
+    until("all five serve again", serve_during(client, *SERVERS), timeout_s=120)
     ledger = client.stop()
     report("a real server lost and back", ledger, [promise.detection_s])
     late = [row for row in ledger.rows if row["n"] > last and not row["ok"]]
@@ -61,7 +50,7 @@ def test_a_wrong_page_takes_its_server_out(lab: Lab, until: Until, serve: Split)
     """It answers, and with status 200: only its content is another."""
     lab.run("real2", ["sh", "-c", f"echo 'It works!' > {PAGE}"], check=True)
     try:
-        until("real2 is out", serve(*(name for name in SERVERS if name != "real2")), timeout_s=60)
+        until("real2 is out", serve(*without("real2")), timeout_s=60)
     finally:
         lab.run("real2", ["rm", "-f", PAGE], check=True)
     until("real2 serves again", serve(*SERVERS), timeout_s=60)
@@ -89,17 +78,17 @@ def test_maintenance_of_a_real_server_loses_no_request(
     traffic: Start,
     report: Report,
     until: Until,
-    serve: Split,
+    serve_during: Split,
 ) -> None:
-    client = traffic()
+    client = traffic(patient=True)
     run = playbook("site.yml", *otherwise(real3={"lvs_state": "drained"}))
     assert run.returncode == 0
-    until("real3 gets nothing", serve(*(name for name in SERVERS if name != "real3")), timeout_s=60)
+    until("real3 gets nothing", serve_during(client, *without("real3")), timeout_s=60)
     lab.faults.stop("real3")
     lab.faults.start("real3")
     run = playbook("site.yml")
     assert run.returncode == 0
-    until("real3 serves again", serve(*SERVERS), timeout_s=60)
+    until("real3 serves again", serve_during(client, *SERVERS), timeout_s=60)
     ledger = client.stop()
     report("maintenance of a real server", ledger)
     assert ledger.summary["failed"] == 0

@@ -176,7 +176,7 @@ def test_a_new_node_is_told_its_snapshot(keys: Keys) -> None:
 
 
 def test_the_command_that_boots_a_node() -> None:
-    argv = run_command(LAB.node("lb1"), 7, "abc", "/base/nodes/lb1/root")
+    argv = run_command(LAB.node("lb1"), 7, "abc", "/base")
     assert argv[:3] == ["podman", "run", "--detach"]
     assert argv[-3:] == ["--rootfs", "/base/nodes/lb1/root", "/sbin/init"]
     for pair in (

@@ -63,11 +63,11 @@ def test_a_kept_link_keeps_its_vips(tmp_path: Path) -> None:
     )
 
 
-def test_what_it_takes_off_is_back_within_a_second(tmp_path: Path) -> None:
+def test_what_it_takes_off_is_back_before_the_next_tick(tmp_path: Path) -> None:
     bottle = host(tmp_path, NAT)
     script = f"""
     {TOOL} apply; {TOOL} watch 2> said & sleep 0.5; networkd
-    for _ in $(seq 10); do
+    for _ in $(seq 60); do
         [ "$({TOOL} held | wc -l)" = 3 ] && grep -q 'put back' said && break
         sleep 0.1
     done

@@ -140,6 +140,22 @@ def test_the_table_has_what_ran_and_what_did_not() -> None:
     ]
 
 
+def test_what_failed_is_named_last_of_all() -> None:
+    said = ("E   assert 1", "FAILED tests/test_a.py::test_b - assert 1 == 2", *["then much else"] * 90)
+    end = summary([Result(STEP, 9, failed=1, tail=said)]).splitlines()
+    assert end[-4:-2] == ["What failed", "default: FAILED tests/test_a.py::test_b - assert 1 == 2"]
+    assert sum("much else" in line for line in end) == 60
+
+
+def test_the_table_says_where_a_scenarios_time_went(tmp_path: Path) -> None:
+    script = """import time
+print("INFO     [default > create] Executing"); print("INFO     [default > create] Executed: Successful")
+print("INFO     [default > verify] Executing", flush=True); time.sleep(1.1); print("1 passed")"""
+    step = Step("default", "scenarios", (sys.executable, "-u", "-c", script), limit_s=20, budget_s=600)
+    result = run_tests.run_step(step, tmp_path, say=lambda _line: None)
+    assert summary([result]).splitlines()[2] == "scenarios  default  0:01  passed  verify 0:01"
+
+
 def test_a_clock_has_minutes_and_seconds() -> None:
     assert [clock(seconds) for seconds in (0, 59.9, 60, 3601)] == ["0:00", "0:59", "1:00", "60:01"]
 
