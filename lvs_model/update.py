@@ -12,7 +12,7 @@ from typing import Any
 from lvs_model.checks_view import down_servers
 from lvs_model.differences import host_differences
 from lvs_model.observation import Observation
-from lvs_model.overrides import overrides, with_drains
+from lvs_model.overrides import Drain, with_drains
 from lvs_model.problems import ModelError, Problem
 from lvs_model.switchover_places import movers
 
@@ -90,6 +90,7 @@ def update(
     reason = f"update of {meant['cluster']} ({meant['what']})"
     todo = [host for host in meant["hosts"] if host in needed and host in seen and host not in done]
     problems += [problem for host in todo for problem in _unlike_the_plan(plan["hosts"][host], seen[host])]
+    problems += _partly_drained(cluster, seen, reason, todo)
     if problems:
         raise ModelError(problems)
     serving = _drained_for(cluster, seen, reason)
@@ -123,7 +124,7 @@ def update(
 def _unlike_the_plan(planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
     """Whatever is not as planned before would be found after the update, and stop it half-way."""
     if "ipvs" in planned:
-        planned = planned | {"ipvs": with_drains(planned["ipvs"], overrides(seen.raw).drains)}
+        planned = planned | {"ipvs": with_drains(planned["ipvs"], seen.overrides.drains)}
     # What an interrupted update has left un-held is held again by the next one.
     found = [one.text for one in host_differences(planned, seen) if one.kind != "hold"]
     if found:
@@ -156,20 +157,42 @@ def _back(cluster: dict[str, Any], seen: dict[str, Observation]) -> list[dict[st
 
 def _drained_for(cluster: dict[str, Any], seen: dict[str, Observation], reason: str) -> set[str]:
     """Real servers that get connections, but for those that somebody else has drained."""
-    others = {
-        drain.host
-        for host in cluster["directors"]
-        if host in seen
-        for drain in overrides(seen[host].raw).drains
-        if drain.reason != reason
-    }
-    serving = {
-        server["name"]
-        for service in cluster["services"]
-        for server in service["real_servers"]
-        if server["weight"] > 0
-    }
-    return serving - others
+    return {host for host in _services(cluster) if not _others(cluster, seen, reason, host)}
+
+
+def _services(cluster: dict[str, Any]) -> dict[str, set[str]]:
+    """By real server the services from which it gets connections."""
+    found: dict[str, set[str]] = {}
+    for service in cluster["services"]:
+        for server in service["real_servers"]:
+            if server["weight"] > 0:
+                found.setdefault(server["name"], set()).add(service["name"])
+    return found
+
+
+def _others(cluster: dict[str, Any], seen: dict[str, Observation], reason: str, host: str) -> list[Drain]:
+    """What other people's records, not those of this update, say of a real server."""
+    drains = (drain for one in cluster["directors"] if one in seen for drain in seen[one].overrides.drains)
+    return [drain for drain in drains if drain.host == host and drain.reason != reason]
+
+
+def _partly_drained(
+    cluster: dict[str, Any], seen: dict[str, Observation], reason: str, todo: list[str]
+) -> Iterator[Problem]:
+    """One whose drain leaves it connections still serves; one record cannot hold a second drain's reason."""
+    serving = _services(cluster)
+    directors = [host for host in cluster["directors"] if host in seen]
+    for host in (one for one in todo if one in serving):
+        drains = _others(cluster, seen, reason, host)
+        whole = [one for one in drains if not one.weight and all(map(one.covers, serving[host]))]
+        # One record for each director: where one lacks it, that director forwards as before.
+        if drains and len(whole) < len(directors):
+            partly = next((one for one in drains if one not in whole), drains[0])
+            yield Problem(
+                f"host {host}",
+                f"it still gets connections, although {partly}",
+                f"drain it whole (drain.yml -e host={host}), or give it back (restore.yml -e host={host})",
+            )
 
 
 def _batches(cluster: dict[str, Any], servers: list[str], most: int) -> list[list[str]]:

@@ -129,6 +129,31 @@ def test_what_somebody_else_has_drained_stays_so(reason: str, drains: str) -> No
     assert rounds(decided(site, ["web1"])) == [("web1", drains, None)]
 
 
+@pytest.mark.parametrize(
+    ("services", "weight", "directors", "said"),
+    [
+        (["mail"], 0, ("lb1", "lb2"), "web1 (mail) is drained"),
+        (None, 50, ("lb1", "lb2"), "web1 is at 50 % of its weight"),
+        (None, 0, ("lb1",), "web1 is drained"),
+    ],
+)
+def test_what_is_drained_only_in_part_still_serves(
+    services: list[str] | None, weight: int, directors: tuple[str, ...], said: str
+) -> None:
+    site = made()
+    record = {"file": "drained/web1.json", "host": "web1", "services": services, "weight": weight}
+    for host in directors:
+        site.seen[host]["overrides"] = [
+            record | {"reason": "new disk", "operator": "ana", "since": 1, "until": None}
+        ]
+
+    assert (
+        f"host web1: it still gets connections, although {said} by ana: new disk: "
+        "drain it whole (drain.yml -e host=web1), or give it back (restore.yml -e host=web1)"
+    ) in refused(lambda: decided(site, ["web1"]))
+    assert rounds(decided(site, ["web2"])) == [("web2", "web2", None)], "which does not concern others"
+
+
 def test_who_was_not_seen_is_left_out_and_told() -> None:
     site = made()
     site.seen["web2"] = {}
