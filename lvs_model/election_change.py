@@ -1,8 +1,7 @@
 """VRRP's own protocol changes on a running cluster: what stops, what changes alone, and in which order.
 
-A director with another router id, version, authentication or interface hears nothing of one that still
-has the
-former: reloaded one by one, both would own the VIPs. So the new configuration is laid down and
+A director with another router id, version, authentication, interface, transport or (with version 2) interval
+of adverts hears nothing of one that still has the former: reloaded one by one, both would own the VIPs. So the new configuration is laid down and
 validated on all directors first, while the former one runs on. Then all but one stop, in order, so that
 this one owns every VIP; it changes alone, and the others start again, with the new configuration.
 Nobody answers for the VIPs from its reload until it has elected itself, about three adverts; the table,
@@ -20,6 +19,9 @@ from lvs_model.observation import Observation
 from lvs_model.problems import Problem
 
 _STOP_S = 300.0
+# lvs_facts looks for it (module_utils/lvs_keepalived.py). What the files say is not in effect while it is there;
+# an interrupted run could not tell that by the files.
+_FORMER = "/run/lvs-toolkit.former-election"
 
 
 def election_differences(plan: dict[str, Any], seen: dict[str, Observation]) -> dict[str, list[Difference]]:
@@ -96,9 +98,12 @@ def later_election(
     ]
     stop = {"name": f"Stop {unit} until {alone} has changed", "argv": ["systemctl", "stop", unit]}
     stops = [stop | {"force": True, "timeout": _STOP_S}]
+    mark = {"name": "Note that the former election runs on", "argv": ["touch", _FORMER], "force": True}
+    clear = {"name": "Note that no former election runs", "argv": ["rm", "-f", _FORMER], "force": True}
+    own, stops = [*own, clear], [*stops, clear]
     former = "the former configuration is in effect here again, and the others stay stopped"
     return work | {
-        "actions": [one for one in work["actions"] if one["name"] not in names],
+        "actions": [mark, *(one for one in work["actions"] if one["name"] not in names)],
         "health": [one for one in work["health"] if one["name"] not in planned["engine_health"]],
         "begins_later": True,
         "leave": stops if not first and seen.runs(unit) else [],

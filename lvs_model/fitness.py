@@ -10,9 +10,10 @@ from lvs_model.checks_view import View, checks_view
 from lvs_model.components.network import CONFIGURATION as NETWORK_ITEMS
 from lvs_model.components.network import TOOL
 from lvs_model.differences import Difference, file_differences
+from lvs_model.elections import Declared, planned_elections
 from lvs_model.engine_change import ours, runs
 from lvs_model.expected_packets import packets_of
-from lvs_model.observation import Observation
+from lvs_model.observation import Election, Observation
 from lvs_model.packet_filter import foreign_drops
 from lvs_model.problems import Problem
 
@@ -284,26 +285,54 @@ def election_changes(
     """
     if not seen.runs(planned["engine_unit"]) or any(_foreign(planned, seen)):
         return
+    written = planned_elections(planned)
     for instance in cluster["instances"]:
-        wanted = {
-            "router id": instance["router_id"],
-            "VRRP version": instance["version"],
-            "authentication": instance["authentication"],
-            "interface": planned["elections"].get(instance["label"]),
-        }
+        wanted = written.get(instance["label"], Declared())
         for running in seen.elections:
             shared = [vip for vip in instance["vips"] if vip in running.addresses]
-            has = {
-                "router id": running.router_id,
-                "VRRP version": running.version,
-                "authentication": running.authentication,
-                "interface": running.interface,
-            }
-            known = [name for name in wanted if None not in (has[name], wanted[name])]
-            other = [name for name in known if has[name] != wanted[name]]
-            if shared and other:
-                told = [f"{name} {has[name]}, the plan {wanted[name]}" for name in other]
+            differs = _other_election(instance, planned, wanted, running)
+            differs += _other_adverts(instance, wanted, running, seen)
+            if shared and (differs or seen.former_election):
+                told = differs or ["what an earlier deployment had, which was interrupted"]
                 yield ElectionChange(shared, " and ".join(told))
+
+
+def _other_election(
+    instance: dict[str, Any], planned: dict[str, Any], wanted: Declared, running: Election
+) -> list[str]:
+    """In what a running election is another one, as keepalived itself tells."""
+    second = instance["version"] == running.version == 2
+    pairs = [
+        ("router id", running.router_id, instance["router_id"]),
+        ("VRRP version", running.version, instance["version"]),
+        ("authentication", running.authentication, instance["authentication"]),
+        ("interface", running.interface, planned["elections"].get(instance["label"])),
+        # keepalived tells hundredths of a second.
+        ("advert interval", _seconds(running.interval_s), _seconds(wanted.interval_s) if second else None),
+    ]
+    other = [
+        f"{name} {has}, the plan {wish}"
+        for name, has, wish in pairs
+        if None not in (has, wish) and has != wish
+    ]
+    if None not in (running.password, wanted.password) and running.password != wanted.password:
+        other.append("another password than the plan")
+    return other
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f} s"
+
+
+def _other_adverts(
+    instance: dict[str, Any], wanted: Declared, running: Election, seen: Observation
+) -> list[str]:
+    """Whether adverts shall go another way than by the configuration in effect, which alone tells."""
+    effective = seen.declared.get(running.label or "")
+    if effective is None or instance["family"] is None:
+        return []
+    has, wish = effective.transport(instance["family"]), wanted.transport(instance["family"])
+    return [f"adverts by {has}, the plan {wish}"] if None not in (has, wish) and has != wish else []
 
 
 def _foreign(planned: dict[str, Any], seen: Observation) -> Iterator[str]:

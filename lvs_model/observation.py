@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from lvs_model.elections import Declared, declared
 from lvs_model.ipvs_table import Table, parse_table
 from lvs_model.keepalived_view import parse_checker_dump
-from lvs_model.overrides import Overrides, overrides
+from lvs_model.overrides import DEMOTED, Overrides, overrides
 from lvs_model.pacemaker_view import PacemakerView, pacemaker_view
 
 
@@ -42,6 +43,8 @@ class Election:
     authentication: str | None
     addresses: frozenset[str]
     label: str | None = None
+    interval_s: float | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -109,6 +112,21 @@ class Observation:
         """What operators have set aside here: drained real servers, a demotion, locks."""
         return overrides(self.raw)
 
+    @cached_property
+    def recorded_places(self) -> dict[str, int]:
+        """By tracked file of keepalived's elections what an operator has put there to last; 0 is left out."""
+        for record in self.raw.get("overrides") or []:
+            if record.get("file") == DEMOTED and isinstance(record.get("places"), dict):
+                return {str(file): int(value) for file, value in record["places"].items() if value}
+        return {}
+
+    def place(self, file: str) -> int:
+        """What keepalived adds to the priority at this moment; as recorded where that was not asked."""
+        found = self.raw.get("demotions")
+        if found is None:
+            return self.recorded_places.get(file, 0)
+        return int(found[file]["number"]) if file in found else 0
+
     def module(self, name: str) -> str:
         """State of a kernel module: loaded, builtin, available or missing."""
         return str(self.raw["modules"].get(name, "missing"))
@@ -172,9 +190,21 @@ class Observation:
                     text.split()[0].split("/")[0] for key in ("vips", "evips") for text in one.get(key) or []
                 ),
                 label=one.get("iname"),
+                interval_s=one.get("adver_int"),
+                password=one.get("auth_data"),
             )
             for one in self._vrrp
         ]
+
+    @cached_property
+    def declared(self) -> dict[str, Declared]:
+        """What keepalived.conf on the host says of where adverts go, by instance; nothing else is known."""
+        return declared((self.raw.get("keepalived") or {}).get("transport") or "")
+
+    @property
+    def former_election(self) -> bool:
+        """Whether the election of an earlier configuration runs on, beside files that have another one."""
+        return bool((self.raw.get("keepalived") or {}).get("former"))
 
     @cached_property
     def vrrp_states(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ _CONFIGURATION = "/etc/keepalived/keepalived.conf"
 # together would each own the VIPs.
 _AGREED = {
     *("vrrp_version", "version", "virtual_router_id", "interface", "auth_type", "auth_pass", "advert_int"),
-    *("vrrp_mcast_group4", "vrrp_mcast_group6", "native_ipv6", "unicast_peer"),
+    *("vrrp_mcast_group4", "vrrp_mcast_group6", "mcast_dst_ip", "native_ipv6", "unicast_peer"),
 }
 
 

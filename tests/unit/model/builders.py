@@ -14,6 +14,8 @@ from lvs_model.components.nftables import RULES, TABLE
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 
+from lvs_model.elections import CONFIGURATION
+
 from .pretended import Raw, checker_dump, daemons_text, elections_json, held, link, mac, table_text
 
 Hostvars = dict[str, dict[str, Any]]
@@ -275,6 +277,11 @@ class Site:
             **{"main": 700, "checker": 701 if good else None, "vrrp": 702},
             "json": elections_json(planned, instances, states),
             "data": checker_dump(good) if good else None,
+            # Of keepalived.conf some lines; the rest makes no difference to who reads them.
+            "transport": next(
+                (one["content"] for one in planned["files"] if one["path"] == CONFIGURATION), None
+            ),
+            "former": False,
         }
 
 

@@ -12,6 +12,12 @@ from .compared import KEEPALIVED_CONF, changed, problems, work
 
 FIRST, SECOND = "192.0.2.10", "192.0.2.20"
 UNIT = "keepalived.service"
+FORMER = "/run/lvs-toolkit.former-election"
+STOPS = ["systemctl stop keepalived.service", f"rm -f {FORMER}"]
+
+
+def secret(password: str) -> dict[str, str]:
+    return {"type": "pass", "password": password}
 
 
 def case(router_id: int = 51, **failover: Any) -> Case:  # noqa: ANN401
@@ -74,6 +80,41 @@ def site(running: Case, wanted: Case) -> Site:
             "router id 51, the plan 52",
             id="a VIP that moves to another instance",
         ),
+        pytest.param(
+            case(transport="multicast", router_id=51),
+            case(transport="unicast", router_id=51),
+            FIRST,
+            "adverts by multicast, the plan unicast",
+            id="unicast",
+        ),
+        pytest.param(
+            case(transport="unicast", router_id=51),
+            case(transport="multicast", router_id=51),
+            FIRST,
+            "adverts by unicast, the plan multicast",
+            id="multicast",
+        ),
+        pytest.param(
+            case(transport="multicast", router_id=51),
+            case(transport="multicast", multicast_group="224.0.0.99", router_id=51),
+            FIRST,
+            "adverts by multicast, the plan multicast 224.0.0.99",
+            id="another multicast group",
+        ),
+        pytest.param(
+            case(version=2, advert_interval=1, router_id=51),
+            case(version=2, advert_interval=2, router_id=51),
+            FIRST,
+            "advert interval 1.00 s, the plan 2.00 s",
+            id="another interval, with version 2",
+        ),
+        pytest.param(
+            case(version=2, authentication=secret("aaaaaaa1"), router_id=51),
+            case(version=2, authentication=secret("bbbbbbb2"), router_id=51),
+            FIRST,
+            "another password than the plan",
+            id="another password",
+        ),
     ],
 )
 def test_the_standby_stops_the_owner_changes_alone_and_the_standby_starts(
@@ -91,16 +132,20 @@ def test_the_standby_stops_the_owner_changes_alone_and_the_standby_starts(
         assert own["begins_later"] is True
         assert "systemctl reload-or-restart keepalived.service" not in commands(own["actions"])
         assert own["health"] == []
-        assert commands(own["begin"])[-1] == "systemctl reload-or-restart keepalived.service"
+        assert commands(own["actions"])[0] == f"touch {FORMER}"
+        assert commands(own["begin"])[-2:] == [
+            "systemctl reload-or-restart keepalived.service",
+            f"rm -f {FORMER}",
+        ]
         assert all(one["force"] for one in own["begin"])
     assert found["leave"] == ["lb2"]
-    assert commands(found["hosts"]["lb2"]["leave"]) == ["systemctl stop keepalived.service"]
+    assert commands(found["hosts"]["lb2"]["leave"]) == STOPS
     assert found["begin"] == ["lb1", "lb2"]
     # A first one that fails takes up what it had; another one must not, since the first one has changed.
     first, second = found["hosts"]["lb1"], found["hosts"]["lb2"]
     assert (first["restores"], second["restores"]) == (True, False)
     assert commands(first["back"]) == commands(first["begin"])
-    assert commands(second["back"]) == ["systemctl stop keepalived.service"]
+    assert commands(second["back"]) == STOPS
 
 
 def commands(actions: list[dict[str, Any]]) -> list[str]:
@@ -111,13 +156,31 @@ def commands(actions: list[dict[str, Any]]) -> list[str]:
     ("running", "wanted"),
     [
         pytest.param(case(), case(), id="the same"),
+        pytest.param(
+            case(version=3, advert_interval=1, router_id=51),
+            case(version=3, advert_interval=2, router_id=51),
+            id="another interval, with version 3",
+        ),
         pytest.param(case(), two([FIRST], [SECOND]), id="a second instance with new VIPs"),
         pytest.param(two([FIRST], [SECOND]), two([FIRST, "192.0.2.30"], [SECOND]), id="a new VIP"),
         pytest.param(two([FIRST], [SECOND]), case(), id="an instance that goes with its VIPs"),
     ],
 )
 def test_what_leaves_each_vip_its_election_is_no_danger(running: Case, wanted: Case) -> None:
-    assert sorted(work(site(running, wanted))["directors"]) == ["lb1", "lb2"]
+    found = work(site(running, wanted))
+    assert sorted(found["directors"]) == ["lb1", "lb2"]
+    assert (found["leave"], found["begin"]) == ([], [])
+
+
+def test_what_the_files_say_is_not_believed_while_the_former_election_runs_on() -> None:
+    """An interrupted run has laid down another transport, and no dump tells that."""
+    found = site(case(transport="unicast", router_id=51), case(transport="unicast", router_id=51))
+    found.seen["lb1"]["keepalived"]["former"] = True
+
+    done = work(found)
+    text = f"the running election of {FIRST} has what an earlier deployment had, which was interrupted"
+    assert text in done["hosts"]["lb1"]["changes"]
+    assert (done["leave"], done["begin"]) == (["lb2"], ["lb1", "lb2"])
 
 
 def test_authentication_on_one_side_only_is_another_election() -> None:
