@@ -91,6 +91,8 @@ record:
 """
 
 import json
+import signal
+import sys
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lvs_demotion import DemotionError, Director, Request, demote
@@ -100,6 +102,10 @@ _PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def main() -> None:
     """Run the module."""
+    # A terminal that goes with the controller must not leave a director outside its elections; whoever ends
+    # this process on purpose has it put everything back.
+    signal.signal(signal.SIGHUP, lambda _signal, _frame: None)
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(1))
     address = {
         "address": {"type": "str", "required": True},
         "interface": {"type": "str", "required": True},

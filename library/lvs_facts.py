@@ -229,8 +229,8 @@ observation:
       sample: [{file: drained/web1.json, host: web1, reason: new disk, operator: ana, since: 1795400000}]
     demotions:
       description:
-        - By file that keepalived tracks in its elections the C(number) in it, which is added to the director's
-          priority, and C(age_s), the seconds since it was written.
+        - By file that keepalived tracks in its elections the C(number) in it, which is added to the
+          director's priority, and C(age_s), the seconds since it was written.
       type: dict
       sample: {/run/lvs-toolkit.demoted.VI_edge: {number: -55, age_s: 86400.5}}
     locks:
@@ -269,8 +269,8 @@ observation:
       description:
         - Null unless it was asked for. The process ids C(main), C(vrrp) and C(checker), and as text the VRRP
           state C(json) and the checkers' dump C(data); each is null if that process does not run or answer.
-        - C(transport) has the lines of keepalived.conf that say where adverts go, C(former) whether an earlier
-          election than that of the files runs on.
+        - C(transport) has the lines of keepalived.conf that say where adverts go, C(former) whether an
+          earlier election than that of the files runs on.
       type: dict
     ldirectord:
       description:

@@ -20,6 +20,7 @@ from lvs_model.check_times import first_result_s
 from lvs_model.components import ipvs
 from lvs_model.components.firewall import director_chains, merge_chains, real_server_chains
 from lvs_model.components.holds import holds
+from lvs_model.components.keepalived.demotion import SCRIPT as DEMOTED_SCRIPT
 from lvs_model.components.network import items_of, network
 from lvs_model.components.nftables import nftables
 from lvs_model.components.overrides import overrides
@@ -87,7 +88,9 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, c
             chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
         filters = nftables(chains)
         engine = common.parts(host, filtered=bool(filters.files))
-        parts += [filters, overrides(cluster, common.services), *engine, holds(engine)]
+        demoted = any(file.path == DEMOTED_SCRIPT for part in engine for file in part.files)
+        aside = overrides(cluster, common.services, demoted=demoted)
+        parts += [filters, aside, *engine, holds(engine)]
         roles = ["director", *(["real_server"] if host.name in served else [])]
         found = _host(cluster, host, roles, parts) | common.told(host)
         # What waits until another engine has ended (engine_change.py): the marks of its services among it.

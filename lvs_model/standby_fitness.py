@@ -13,6 +13,8 @@ from lvs_model.problems import Problem
 
 # What a director can serve with: files of former times, and packages that are not held.
 _HARMLESS = {"contract", "stale", "hold"}
+# What takes a director out of an election (module_utils/lvs_demotion.py).
+OUT = -254
 # Connections that are too young to have been told of, or that ended a moment ago.
 _FEW = 5
 _MOST = 0.9
@@ -66,7 +68,13 @@ def _states(cluster: dict[str, Any], to: str, target: Observation) -> Iterator[P
         if one["router_id"] is None or to not in one["priorities"]:
             continue
         state = target.vrrp_states.get(one["label"])
-        if state not in {"BACKUP", "MASTER"}:
+        if one["demotion"] and target.place(one["demotion"]["file"]) <= OUT:
+            yield Problem(
+                f"host {to}",
+                f"a switchover that was interrupted has left it outside the election {one['label']}",
+                "site.yml puts it back, or a switchover to the owner; then run this again",
+            )
+        elif state not in {"BACKUP", "MASTER"}:
             yield Problem(
                 f"host {to}",
                 f"its VRRP instance {one['label']} is {state or 'in an unknown state'}, and takes no VIP",

@@ -11,12 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from lvs_model.observation import Observation
-from lvs_model.overrides import DEMOTED
 from lvs_model.problems import ModelError, Problem
-
-# By tracked file what is added to the priority; 0 is left out.
-Places = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -114,11 +109,3 @@ def _check_room(instance: dict[str, Any], to: str, places: dict[str, int]) -> No
                 )
             ]
         )
-
-
-def places_of(seen: Observation) -> Places:
-    """What is recorded on a director: its demotions by tracked file."""
-    for record in seen.raw.get("overrides") or []:
-        if record.get("file") == DEMOTED and isinstance(record.get("places"), dict):
-            return {str(file): int(value) for file, value in record["places"].items() if value}
-    return {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from lvs_model.components import heartbeat, pacemaker
 from lvs_model.observation import Observation
-from lvs_model.switchover_places import Mover, movers, places_of, wanted_places
+from lvs_model.switchover_places import Mover, movers, wanted_places
 
 # Seconds for which the owner may still have the VIPs after it was told to give them away.
 PATIENCE_S = 10.0
@@ -119,7 +119,8 @@ def _elect(site: Site, mover: Mover, file: str, owner: str, steps: Steps) -> Non
     for host in mover.directors:
         if host not in site.seen:
             continue
-        now, then = places_of(site.seen[host]).get(file, 0), wanted[host] if failback else 0
+        seen = site.seen[host]
+        now, then = seen.recorded_places.get(file, 0), wanted[host] if failback else 0
         if host == owner != site.to:
             steps.leave(site, mover, host)
             steps.place(site, "leave", host, file, then)
@@ -127,8 +128,12 @@ def _elect(site: Site, mover: Mover, file: str, owner: str, steps: Steps) -> Non
             # It would take the VIPs first, being preferred.
             steps.place(site, "before", host, file, wanted[host], lasting=False)
             steps.place(site, "after", host, file, 0)
-        elif now != then:
+        elif now != then or seen.place(file) != then:
             steps.place(site, "before", host, file, then)
+        if seen.place(file) != now:
+            steps.lines.append(
+                f"{host} was left at {seen.place(file)} in the election of {mover.name}: mended"
+            )
         if then and now != then:
             steps.lines.append(f"{host} stays behind {site.to} from now on, until a switchover to {host}")
         elif now and not then:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 
 from .lvs_host import Host, journals
 
 STATE = "/var/lib/lvs-toolkit"
+# Files that keepalived tracks: what is added to a director's priority (roles/keepalived).
+_RUN, _DEMOTED = "/run", "lvs-toolkit.demoted."
 
 
 def overrides(host: Host) -> list[dict[str, Any]]:
@@ -19,6 +22,28 @@ def overrides(host: Host) -> list[dict[str, Any]]:
     folder = f"{STATE}/overrides"
     names = [f"drained/{name}" for name in _names(host, f"{folder}/drained")] + _names(host, folder)
     return [_record(host, folder, name) for name in names if name.endswith(".json")]
+
+
+def demotions(host: Host) -> dict[str, dict[str, float]]:
+    """Return what keepalived's elections are told at this moment, by tracked file.
+
+    Each with its ``number`` as keepalived reads it, and ``age_s``, the seconds since it was written.
+    """
+    found = {}
+    for name in _names(host, _RUN):
+        path = f"{_RUN}/{name}"
+        if not name.startswith(_DEMOTED) or name.endswith(".new"):
+            continue
+        try:
+            age_s = time.time() - os.stat(host.path(path)).st_mtime
+        except FileNotFoundError:  # gone since
+            continue
+        try:
+            number = int((host.word(path) or "").strip() or "0")
+        except ValueError:
+            number = 0
+        found[path] = {"number": number, "age_s": round(max(age_s, 0.0), 1)}
+    return found
 
 
 def locks(host: Host) -> list[dict[str, Any]]:

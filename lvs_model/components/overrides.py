@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lvs_model.components.keepalived.demotion import SCRIPT, STEM
 from lvs_model.components.keepalived.drains import FOLDER as TRACKED
 from lvs_model.components.keepalived.drains import drain_file
 from lvs_model.components.ldirectord import MAINTENANCE
@@ -28,8 +29,11 @@ UNIT = "lvs-override.service"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
 
-def overrides(cluster: Cluster, services: list[Serving]) -> Part:
-    """A director's part; without services there is nothing to drain."""
+def overrides(cluster: Cluster, services: list[Serving], *, demoted: bool = False) -> Part:
+    """A director's part; without services there is nothing to drain.
+
+    ``demoted``: the director has keepalived-demoted, and the timer looks for what is left there as well.
+    """
     if not services:
         return Part(component=_COMPONENT)
     folder = TRACKED if cluster.engine == "keepalived" else MAINTENANCE
@@ -38,6 +42,9 @@ def overrides(cluster: Cluster, services: list[Serving]) -> Part:
         "configuration": CONFIGURATION,
         "records": FOLDER,
         "folder": folder,
+        # Without a second director nobody is demoted, and the script is not there.
+        "demoted": SCRIPT if demoted else None,
+        "stem": STEM,
         "lines": [json.dumps(line) for line in configuration(cluster, services)],
     }
     part = Part(

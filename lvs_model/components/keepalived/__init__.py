@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvs_model.components import nftables
-from lvs_model.components.keepalived.demotion import RECORD, SCRIPT, demotion_of, demotions, room
+from lvs_model.components.keepalived.demotion import RECORD, SCRIPT, Demotion, demotion_of, demotions, room
 from lvs_model.components.keepalived.drains import drain_blocks
 from lvs_model.components.keepalived.global_defs import global_lines
 from lvs_model.components.keepalived.instances import (
@@ -119,6 +119,7 @@ def director(
         )
     ]
     part.actions = [
+        *_places(context["demotions"]),
         Action(
             "Read the units anew",
             ("systemctl", "daemon-reload"),
@@ -154,6 +155,16 @@ def _kept(cluster: Cluster, host: Host, common: Shared) -> list[str]:
     """
     mine = [one for one in common.elections if host.name in one.instance.directors]
     return keep(link for one in mine for _, link in owned_addresses(cluster, host, one))
+
+
+def _places(found: list[Demotion]) -> list[Action]:
+    """What puts a director back where its record has it in the elections."""
+    kinds = frozenset(f"demotion {one.file}" for one in found)
+    return (
+        [Action("Put the director where it belongs in its elections", (SCRIPT,), heals=kinds)]
+        if found
+        else []
+    )
 
 
 def _further_files(cluster: Cluster, common: Shared, context: dict[str, Any]) -> list[File]:

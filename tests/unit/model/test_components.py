@@ -10,6 +10,7 @@ import pytest
 
 from lvs_model.compare import compare
 from lvs_model.components.keepalived import CONFIGURATION
+from lvs_model.components.keepalived.demotion import SCRIPT
 from lvs_model.components.keepalived.drains import FOLDER as DRAINS
 from lvs_model.components.keepalived.trackers import WEIGHTS, tracked_name, weight_file
 from lvs_model.components.nftables import RULES
@@ -60,7 +61,9 @@ def kinds(host: dict[str, Any]) -> set[str]:
         found.add("pacemaker")
     if host["holds"]:
         found.add("hold")
-    return found
+    scripts = [one["content"] for one in host["files"] if one["path"] == SCRIPT]
+    found |= {line for script in scripts for line in script.splitlines() if line.startswith("demoted /")}
+    return {kind.replace("demoted /", "demotion /") for kind in found}
 
 
 @pytest.mark.parametrize(("case", "host"), ALL)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,3 +207,32 @@ def test_bad_numbers_are_refused_by_the_module(places: dict[str, object], said: 
     result = run_module("lvs_demotion", {"places": places})
 
     assert said in result["msg"]
+
+
+_WAITING = """
+import sys, time
+import module_utils.lvs_demotion as utils
+sys.modules["ansible.module_utils.lvs_demotion"] = utils
+from library import lvs_demotion as module
+def wait(director, request, check_mode):
+    try:
+        print("waiting", flush=True); time.sleep(20)
+    finally:
+        print("put back", flush=True)
+module.demote = wait
+sys.argv = ["lvs_demotion", '{"ANSIBLE_MODULE_ARGS": {"places": {"/run/x": 0}}}']
+module.main()
+"""
+
+
+def test_a_terminal_that_goes_does_not_end_it_and_a_term_puts_back() -> None:
+    """SIGHUP is what a pseudo terminal sends when the controller's connection ends."""
+    code = f"import ansible.module_utils.basic as b\nb._ANSIBLE_PROFILE = 'legacy'\n{_WAITING}"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.terminate()
+        assert process.stdout.read() == "put back\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import Any
 
 import pytest
@@ -92,3 +94,20 @@ def test_a_damaged_journal_is_a_problem_and_the_others_are_read(node: Node, text
     assert [one["generation"] for one in lvs_records.generations(node.host)] == ["000002"]
     (problem,) = node.host.problems
     assert "000001/journal.committed.json: is no journal (" in problem
+
+
+def test_what_the_elections_are_told_is_read_with_its_age(node: Node) -> None:
+    out = node.file("run/lvs-toolkit.demoted.VI_edge", "-254\n")
+    os.utime(out, (time.time() - 90, time.time() - 90))
+    node.file("run/lvs-toolkit.demoted.VI_mail", "\n")
+    node.file("run/lvs-toolkit.demoted.VI_web.new", "-1\n")
+    node.file("run/lvs-toolkit.demotedVI_web", "-1\n")
+
+    found = lvs_records.demotions(node.host)
+
+    assert {file: one["number"] for file, one in found.items()} == {
+        "/run/lvs-toolkit.demoted.VI_edge": -254,
+        "/run/lvs-toolkit.demoted.VI_mail": 0,
+    }
+    assert 90 <= found["/run/lvs-toolkit.demoted.VI_edge"]["age_s"] < 100
+    assert found["/run/lvs-toolkit.demoted.VI_mail"]["age_s"] < 10
