@@ -24,7 +24,8 @@ options:
     required: true
   words:
     description:
-      - C(host), C(service), C(reason), C(expires), C(wait), C(force), C(steps) and C(every) as the operator
+      - C(host), C(service), C(reason), C(expires), C(wait), C(force), C(steps), C(every) and
+        C(only_own) as the operator
         gave them; what is missing or empty has its default.
     type: dict
     required: true

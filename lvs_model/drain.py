@@ -95,20 +95,31 @@ def _drain(site: _Site, operator: str, now: int) -> dict[str, Any]:
     lines: list[str] = [f"forced although {problem.what}" for problem in risks]
     for cluster, services in site.clusters.items():
         old = site.known(cluster)
-        new = _wanted(asked, services, old, pools(plan)[asked.host][cluster], operator, now)
-        lines.append(f"{cluster}: {new}" + _until(new, now))
-        arguments |= {
-            host: _drain_arguments(new)
-            for host in plan["clusters"][cluster]["directors"]
-            if host in site.seen
-        }
+        if old is not None and _somebody_elses(asked, old):
+            if old.weight or not all(map(old.covers, services)):
+                what = f"it still gets connections, although {old}"
+                raise ModelError([Problem(f"host {asked.host}", what, "restore it, or drain it whole")])
+            lines.append(f"{cluster}: {old}; that stays so")
+        else:
+            new = _wanted(asked, services, old, pools(plan)[asked.host][cluster], operator, now)
+            lines.append(f"{cluster}: {new}" + _until(new, now))
+            arguments |= {
+                host: _drain_arguments(new)
+                for host in plan["clusters"][cluster]["directors"]
+                if host in site.seen
+            }
         named = [word for name in services for word in ("--service", name)]
         owners |= {host: ["wait", asked.host, *named] for host in site.owners(cluster)}
         if not site.owners(cluster):
             lines.append(f"{cluster}: no director that was seen owns a VIP: nothing to wait for")
     changes = any(not _same(site.seen[host], asked.host, words) for host, words in arguments.items())
     return {
-        "steps": [{"percent": 0, "arguments": arguments}],
+        "steps": [
+            {
+                "percent": 0,
+                "arguments": {host: words + _only_own(asked) for host, words in arguments.items()},
+            }
+        ],
         "owners": owners,
         "changes": changes,
         "summary": lines if changes else [f"{asked.host} is drained as asked already", *lines],
@@ -127,6 +138,9 @@ def _restore(site: _Site) -> dict[str, Any]:
         if old is None or not any(old.covers(name) for name in services):
             lines.append(f"{cluster}: {asked.host} is not drained")
             continue
+        if _somebody_elses(asked, old):
+            lines.append(f"{cluster}: {old}; that stays so")
+            continue
         every = pools(plan)[asked.host][cluster]
         slowly = f" in {asked.steps} steps" if asked.steps > 1 else ""
         lines.append(f"{cluster}: {old}; it gets its weight back{slowly}")
@@ -144,9 +158,19 @@ def _restore(site: _Site) -> dict[str, Any]:
 def _restore_arguments(asked: Asked, old: Drain, left: tuple[str, ...], percent: int) -> list[str] | None:
     """What lvs-override is told at a step; None where it is there already."""
     if percent == 100:
-        return _drain_arguments(replace(old, services=left)) if left else ["restore", asked.host]
+        whole = ["restore", asked.host, *_only_own(asked)]
+        return _drain_arguments(replace(old, services=left)) if left else whole
     # In steps only as a whole: one record has one weight.
     return _drain_arguments(replace(old, weight=percent)) if percent > old.weight and not left else None
+
+
+def _somebody_elses(asked: Asked, old: Drain) -> bool:
+    return asked.only_own and old.reason != asked.reason
+
+
+def _only_own(asked: Asked) -> list[str]:
+    """What has lvs-override look again, when nobody else changes records."""
+    return ["--only-reason", asked.reason or NO_REASON] if asked.only_own else []
 
 
 def _site(plan: dict[str, Any], observations: dict[str, dict[str, Any]], asked: Asked) -> _Site:

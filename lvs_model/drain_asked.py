@@ -20,6 +20,7 @@ class Asked:
     """What an operator has asked for: a real server, some of its services (none named: all).
 
     ``expires_s`` and ``wait_s`` are seconds; ``steps`` of a restoration, ``every_s`` seconds apart.
+    ``only_own`` leaves records alone that have another reason: somebody else's.
     """
 
     host: str
@@ -30,13 +31,14 @@ class Asked:
     force: bool = False
     steps: int = 1
     every_s: int = 10
+    only_own: bool = False
 
 
 def read_asked(options: Mapping[str, Any]) -> Asked:
     """The operator's words by name, as text.
 
-    ``host``, ``service``, ``reason``, ``expires``, ``wait``, ``force``, ``steps`` and ``every``; what is
-    missing or empty has its default. Raises ModelError with all that is wrong.
+    ``host``, ``service``, ``reason``, ``expires``, ``wait``, ``force``, ``steps``, ``every``, ``only_own``;
+    what is missing or empty has its default. Raises ModelError with all that is wrong.
     """
     given = {name: value for name, value in options.items() if value not in (None, "", [])}
     problems: list[Problem] = []
@@ -76,6 +78,7 @@ def read_asked(options: Mapping[str, Any]) -> Asked:
         force=force in _YES,
         steps=int(steps),
         every_s=seconds("every", 10) or 0,
+        only_own=str(given.get("only_own", "false")).strip().lower() in _YES,
     )
     if problems:
         raise ModelError(problems)

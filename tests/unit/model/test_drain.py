@@ -351,6 +351,40 @@ def test_a_restoration_at_once() -> None:
     assert found["owners"] == {}
 
 
+@pytest.mark.parametrize("verb", ["drain", "restore"])
+def test_what_somebody_else_has_drained_is_left_alone_where_asked(verb: str) -> None:
+    site = Site()
+    drained(site)
+    mine = {"only_own": True, "reason": "update of edge (packages)"}
+
+    found = drain(site, verb, **mine)
+
+    assert found["changes"] is False
+    assert [step["arguments"] for step in found["steps"]] == ([{}] if verb == "drain" else [])
+    assert "edge: web1 is drained by ana: new disk; that stays so" in found["summary"]
+    assert bool(found["owners"]) is (verb == "drain"), "its connections are waited for"
+
+
+def test_what_somebody_else_has_drained_in_part_is_not_taken_for_drained() -> None:
+    site = Site()
+    drained(site, weight=50)
+
+    assert refused(drain, site, only_own=True, reason="update") == [
+        "host web1: it still gets connections, although web1 is at 50 % of its weight by ana: new disk: "
+        "restore it, or drain it whole"
+    ]
+
+
+def test_directors_look_again_whose_record_it_is() -> None:
+    site = Site()
+    mine = {"only_own": True, "reason": "update"}
+
+    assert told(drain(site, **mine))[0].endswith("--weight 0 --only-reason update")
+    drained(site, reason="update")
+    assert drain(site, **mine)["changes"] is False
+    assert told(drain(site, "restore", **mine)) == ["restore web1 --only-reason update"]
+
+
 def test_a_run_that_changes_the_cluster_is_told_and_not_waited_for() -> None:
     site = Site()
     lock = {"run": "4f1c", "operator": "bob", "controller": "c", "pid": 1, "since": 1, "reason": "add web4"}

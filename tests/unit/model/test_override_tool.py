@@ -291,6 +291,21 @@ def test_waiting_ends_when_the_time_is_over(
     assert director.told("wait", "web1", "--service", "two", "0")["active"] == 0
 
 
+@pytest.mark.parametrize(
+    "verb", [["drain", "web1", "--reason", "update", "--operator", "bob"], ["restore", "web1"]]
+)
+def test_a_record_with_another_reason_stays_where_only_ones_own_is_meant(
+    director: Director, verb: list[str]
+) -> None:
+    director.told("drain", "web1", *BY)
+    known = director.records
+
+    assert director.told(*verb, "--only-reason", "update")["changed"] is False
+    assert director.records == known
+    assert director.told(*verb, "--only-reason", "new disk")["changed"] is True
+    assert director.records != known
+
+
 def test_ldirectord_takes_a_server_out_only_when_its_connections_have_ended(
     under_ldirectord: Director,
 ) -> None:
