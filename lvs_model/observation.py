@@ -117,7 +117,11 @@ class Observation:
         """By tracked file of keepalived's elections what an operator has put there to last; 0 is left out."""
         for record in self.raw.get("overrides") or []:
             if record.get("file") == DEMOTED and isinstance(record.get("places"), dict):
-                return {str(file): int(value) for file, value in record["places"].items() if value}
+                return {
+                    str(file): int(value)
+                    for file, value in record["places"].items()
+                    if isinstance(value, int) and value
+                }
         return {}
 
     def place(self, file: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from lvs_model.checks_view import down_servers
 from lvs_model.differences import host_differences
 from lvs_model.observation import Observation
-from lvs_model.overrides import overrides, with_drains
+from lvs_model.overrides import overrides, unequal, with_drains
 from lvs_model.problems import Problem
 
 # What a director can serve with: files of former times, and packages that are not held.
@@ -49,6 +49,7 @@ def unfit(
             f"it is not as planned: {'; '.join(wrong[:_SHOWN])}{more}",
             "deploy first (site.yml), or wait until its checks have their results",
         )
+    yield from _unequal_drains(plan, to, seen, owners)
     yield from _sync_daemons(plan["clusters"][name], to, target, owners, seen)
     if not force:
         for owner in sorted(owners - {to}):
@@ -60,6 +61,18 @@ def _as_drained(planned: dict[str, Any], seen: Observation) -> dict[str, Any]:
     if "ipvs" not in planned:
         return planned
     return planned | {"ipvs": with_drains(planned["ipvs"], overrides(seen.raw).drains)}
+
+
+def _unequal_drains(
+    plan: dict[str, Any], to: str, seen: dict[str, Observation], owners: set[str]
+) -> Iterator[Problem]:
+    """Drains that only the owner or only the target knows: real servers would get clients, or lose them."""
+    for host, drain in unequal(plan, {one: seen[one].overrides for one in (to, *sorted(owners - {to}))}):
+        yield Problem(
+            f"host {host}",
+            f"it does not know that {drain}",
+            f"run drain.yml -e host={drain.host} again, or restore.yml: both tell all directors",
+        )
 
 
 def _states(cluster: dict[str, Any], to: str, target: Observation) -> Iterator[Problem]:

@@ -412,6 +412,21 @@ def test_a_drained_server_is_no_reason_to_refuse() -> None:
     assert decided(found, "lb2")["changes"]
 
 
+@pytest.mark.parametrize(("knows", "not_"), [("lb1", "lb2"), ("lb2", "lb1")])
+def test_a_drain_that_only_one_of_the_two_knows_is_refused(knows: str, not_: str) -> None:
+    """The new owner would forward to a server under repair, or no longer to one that is well."""
+    found = site()
+    record = {"file": "drained/web1.json", "host": "web1", "services": None, "until": None, "weight": 0}
+    found.seen[knows]["overrides"] = [record | STAMP | {"since": 1}]
+    table = found.seen[knows]["ipvs"]["table"]
+    found.seen[knows]["ipvs"]["table"] = table.replace("-w 3", "-w 0")
+
+    assert refused(found, "lb2", force=True) == [
+        f"host {not_}: it does not know that web1 is drained by ana: new kernel: run drain.yml "
+        "-e host=web1 again, or restore.yml: both tell all directors"
+    ]
+
+
 def test_priorities_without_room_are_refused() -> None:
     def tight(case: Case) -> None:
         failback(case)
