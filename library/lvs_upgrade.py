@@ -8,7 +8,8 @@ module: lvs_upgrade
 short_description: Upgrade a node's packages, and those that the toolkit holds
 description:
   - Reads the package lists anew and says which packages could be upgraded (apt-get(8), upgrade); with O(look)
-    set to false it upgrades them. Changed configuration files stay as they are.
+    set to false it upgrades them, and fails where one stays as it was. New dependencies come, such as
+    a new kernel; nothing is removed. Changed configuration files stay as they are.
   - Packages that the toolkit holds (its record is C(/var/lib/lvs-toolkit/held)) are released for it, and held
     again in any case. Others' holds stay.
 options:
@@ -86,24 +87,33 @@ def held_by_us(run: Run, record: str = RECORD) -> list[str]:
     return sorted(ours & {line.split()[0] for line in lines if line.endswith(" installed")})
 
 
+def command(held: list[str], options: list[str]) -> list[str]:
+    """Return what upgrades everything, and what simulates it: one and the same, or they would not agree.
+
+    New dependencies may come, without which there would be no new kernel (apt-get(8), --with-new-pkgs);
+    nothing is removed. A package that is held is upgraded where it is named.
+    """
+    return ["apt-get", *options, "--with-new-pkgs", "upgrade", *held]
+
+
 def upgradable(run: Run, held: list[str]) -> list[str]:
-    """Return what an upgrade would change: apt-get simulates it, and that of the held packages."""
-    found = set(_INST.findall(run(["apt-get", "-s", "upgrade"])))
-    if held:
-        simulated = run(["apt-get", "-s", "--only-upgrade", "--allow-change-held-packages", "install", *held])
-        found |= set(_INST.findall(simulated))
-    return sorted(found)
+    """Return the packages that an upgrade would change."""
+    return sorted(set(_INST.findall(run(command(held, ["-s"])))))
 
 
-def upgrade(run: Run, held: list[str], options: list[str]) -> None:
-    """Upgrade everything; what is held is held again whatever happens."""
+def upgrade(run: Run, held: list[str], options: list[str]) -> list[str]:
+    """Upgrade everything, and return what could be upgraded still.
+
+    What is held is held again whatever happens.
+    """
     if held:
         run(["apt-mark", "unhold", *held])
     try:
-        run(["apt-get", "-y", "-q", *options, *_KEEP, "upgrade"])
+        run(command(held, ["-y", "-q", *options, *_KEEP]))
     finally:
         if held:
             run(["apt-mark", "hold", *held])
+    return upgradable(run, held)
 
 
 def main() -> None:
@@ -127,8 +137,13 @@ def main() -> None:
     held = held_by_us(run)
     found = upgradable(run, held)
     look = module.params["look"] or module.check_mode
-    if found and not look:
-        upgrade(run, held, wait)
+    left = upgrade(run, held, wait) if found and not look else []
+    if left:
+        # The next run would find them again, and move the VIPs for nothing.
+        module.fail_json(
+            msg=f"the upgrade has left {', '.join(left)} as it was: apt-get upgrade there says why",
+            changed=True,
+        )
     module.exit_json(changed=bool(found) and not module.params["look"], upgradable=found, held=held)
 
 

@@ -11,37 +11,41 @@ from library import lvs_upgrade as module
 
 from .test_modules import arguments_of, comparable
 
-SIMULATED = """Reading package lists...
-The following packages have been kept back:
-  keepalived
-Inst libssl3 [3.0.15-1~deb12u1] (3.0.16-1~deb12u1 Debian-Security:12/stable-security [amd64])
-Inst libnew (1.0 Debian:12/stable [amd64])
-Conf libssl3 (3.0.16-1~deb12u1 Debian-Security:12/stable-security [amd64])
+KERNEL = """Inst linux-image-6.1.0-33-amd64 (6.1.133-1 Debian:12/stable [amd64])
+Inst linux-image-amd64 [6.1.129-1] (6.1.133-1 Debian:12/stable [amd64])
 """
-OURS = "Inst keepalived [1:2.2.7-1+b2] (1:2.2.7-1+b3 Debian:12/stable [amd64])\n"
 
 
 class Node:
-    """Answers commands by their words, and remembers them."""
+    """An apt with a new kernel and a new library, and daemons that are held; it remembers commands."""
 
-    def __init__(self, installed: str = "keepalived", broken: bool = False) -> None:
-        self.installed, self.broken = installed, broken
+    def __init__(self, installed: str = "keepalived", *, broken: bool = False, stuck: bool = False) -> None:
+        self.installed, self.broken, self.stuck = installed, broken, stuck
+        self.done: set[str] = set()
         self.calls: list[str] = []
 
     def run(self, argv: list[str]) -> str:
         """Answer a command."""
         self.calls.append(" ".join(argv))
-        match argv:
-            case ["dpkg-query", *_]:
-                return (
-                    "".join(f"{name} installed\n" for name in self.installed.split()) + "gone config-files\n"
-                )
-            case ["apt-get", "-s", "upgrade"]:
-                return SIMULATED
-            case ["apt-get", "-s", *_, "keepalived"]:
-                return OURS
-            case [*_, "upgrade"] if self.broken:
-                raise SystemExit(1)
+        if argv[0] == "dpkg-query":
+            return "".join(f"{name} installed\n" for name in self.installed.split()) + "gone config-files\n"
+        if argv[0] == "apt-mark":
+            return ""
+        assert argv[0] == "apt-get"
+        named = argv[argv.index("upgrade") + 1 :]
+        # Held ones are kept back unless they are named, and so is what needs a new package (apt-get(8)).
+        found = {"libssl3", *named} | ({"linux-image-amd64"} if "--with-new-pkgs" in argv else set())
+        if "-s" in argv:
+            left = found - self.done
+            lines = [f"Inst {name} [1-1] (1-2 Debian:12/stable [amd64])\n" for name in sorted(left)]
+            return (
+                "Reading package lists...\n"
+                + "".join(lines)
+                + (KERNEL if "linux-image-amd64" in left else "")
+            )
+        if self.broken:
+            raise SystemExit(1)
+        self.done |= found - ({"libssl3"} if self.stuck else set())
         return ""
 
 
@@ -64,8 +68,14 @@ def test_only_what_is_on_the_record_and_installed_is_ours(
     assert module.held_by_us(Node().run, str(file)) == held
 
 
-@pytest.mark.parametrize(("held", "found"), [([], ["libssl3"]), (["keepalived"], ["keepalived", "libssl3"])])
-def test_held_packages_of_ours_are_looked_at_too(held: list[str], found: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("held", "found"),
+    [
+        ([], ["libssl3", "linux-image-amd64"]),
+        (["keepalived"], ["keepalived", "libssl3", "linux-image-amd64"]),
+    ],
+)
+def test_a_new_kernel_and_held_packages_of_ours_are_looked_at_too(held: list[str], found: list[str]) -> None:
     node = Node()
 
     assert module.upgradable(node.run, held) == found
@@ -75,14 +85,19 @@ def test_held_packages_of_ours_are_looked_at_too(held: list[str], found: list[st
 def test_what_is_held_is_let_go_and_held_again() -> None:
     node = Node()
 
-    module.upgrade(node.run, ["keepalived"], ["-o", "DPkg::Lock::Timeout=5"])
+    assert module.upgrade(node.run, ["keepalived"], ["-o", "DPkg::Lock::Timeout=5"]) == []
 
     assert node.calls == [
         "apt-mark unhold keepalived",
         "apt-get -y -q -o DPkg::Lock::Timeout=5 -o Dpkg::Options::=--force-confdef -o "
-        "Dpkg::Options::=--force-confold upgrade",
+        "Dpkg::Options::=--force-confold --with-new-pkgs upgrade keepalived",
         "apt-mark hold keepalived",
+        "apt-get -s --with-new-pkgs upgrade keepalived",
     ]
+
+
+def test_what_stays_as_it_was_is_told() -> None:
+    assert module.upgrade(Node(stuck=True).run, ["keepalived"], []) == ["libssl3"]
 
 
 def test_a_broken_upgrade_leaves_the_hold_too() -> None:
@@ -99,7 +114,7 @@ def test_without_holds_nothing_is_marked() -> None:
 
     module.upgrade(node.run, [], [])
 
-    assert len(node.calls) == 1
+    assert not [call for call in node.calls if call.startswith("apt-mark")]
 
 
 def test_documentation_matches_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
