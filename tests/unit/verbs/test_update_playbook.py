@@ -110,6 +110,23 @@ def test_an_update_that_stopped_goes_on_where_it_stood(on: Stage, tmp_path: Path
     assert not (tmp_path / "update" / "edge.json").exists()
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_connections_that_are_left_stop_it_unless_forced(on: Stage, tmp_path: Path, force: bool) -> None:
+    told = TOLD | {"active": 3, "done": False}
+    on.answers("lb1", "command", changed=True, rc=0, stdout=json.dumps(told), stderr="", cmd=[])
+
+    code, said = update(on, tmp_path, "-e", "wait=0", *(["-e", "force=true"] if force else []))
+
+    assert ("web1 lvs_upgrade" in acts(on)) is force, said
+    assert (code == 0) is force, said
+    if not force:
+        assert "web1 still has 3 active connections after 0 seconds, and stays drained" in said.replace(
+            "\n", " "
+        )
+        left = json.loads((tmp_path / "update" / "edge.json").read_text())
+        assert left == {"what": "packages", "done": [], "back": []}, "the next run goes on with it"
+
+
 def test_check_mode_shows_the_rounds(on: Stage, tmp_path: Path) -> None:
     code, said = update(on, tmp_path, "--check")
 
