@@ -66,7 +66,8 @@ def work(
     ``observations`` gives for every director that was asked what observation.from_result made of it;
     ``accepted`` names directors that may be away; ``now`` is Unix time, by default this moment's.
 
-    Returns plain data: ``steps`` (each with the ``percent`` of the weight that is reached and by director
+    Returns plain data: ``first`` (a director of each cluster to tell before the others: of two runs at once
+    one is refused there), ``steps`` (each with the ``percent`` of the weight that is reached, and by director
     the ``arguments`` of lvs-override) and the seconds between them ``every_s``; ``owners`` (by director that
     owns VIPs the arguments with which to look for connections), ``wait_s`` and ``look_s`` (seconds to wait
     at most, and for each look); ``changes`` (whether there is anything to do) and ``summary`` (for people).
@@ -76,6 +77,7 @@ def work(
     if problems := [*_away(site, observations, accepted), *_not_ready(site)]:
         raise ModelError(problems)
     common = {
+        "first": [_seen_directors(site, name)[0] for name in site.clusters if _seen_directors(site, name)],
         "every_s": asked.every_s,
         "wait_s": asked.wait_s,
         "look_s": max(_LEAST_S, -(-asked.wait_s // _LOOKS)),
@@ -117,7 +119,7 @@ def _drain(site: _Site, operator: str, now: int) -> dict[str, Any]:
         "steps": [
             {
                 "percent": 0,
-                "arguments": {host: words + _only_own(asked) for host, words in arguments.items()},
+                "arguments": {host: words + _looking(asked) for host, words in arguments.items()},
             }
         ],
         "owners": owners,
@@ -171,6 +173,15 @@ def _somebody_elses(asked: Asked, old: Drain) -> bool:
 def _only_own(asked: Asked) -> list[str]:
     """What has lvs-override look again, when nobody else changes records."""
     return ["--only-reason", asked.reason or NO_REASON] if asked.only_own else []
+
+
+def _seen_directors(site: _Site, cluster: str) -> list[str]:
+    return [host for host in site.plan["clusters"][cluster]["directors"] if host in site.seen]
+
+
+def _looking(asked: Asked) -> list[str]:
+    """How lvs-override looks again at a drain, since others may have drained meanwhile."""
+    return _only_own(asked) + (["--force"] if asked.force else [])
 
 
 def _site(plan: dict[str, Any], observations: dict[str, dict[str, Any]], asked: Asked) -> _Site:

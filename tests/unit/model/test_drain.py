@@ -375,6 +375,14 @@ def test_what_somebody_else_has_drained_in_part_is_not_taken_for_drained() -> No
     ]
 
 
+def test_one_director_is_told_first_and_what_is_forced_is_forced_there() -> None:
+    found = drain(Site(), force="true")
+
+    assert found["first"] == ["lb1"]
+    assert told(found)[0].endswith(" --weight 0 --force")
+    assert not told(drain(Site()))[0].endswith("--force")
+
+
 def test_directors_look_again_whose_record_it_is() -> None:
     site = Site()
     mine = {"only_own": True, "reason": "update"}

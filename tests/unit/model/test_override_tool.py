@@ -291,6 +291,36 @@ def test_waiting_ends_when_the_time_is_over(
     assert director.told("wait", "web1", "--service", "two", "0")["active"] == 0
 
 
+@pytest.mark.parametrize("engine", ["director", "under_ldirectord"])
+def test_the_last_server_of_a_pool_is_refused_whoever_has_looked(
+    engine: str, request: pytest.FixtureRequest
+) -> None:
+    director: Director = request.getfixturevalue(engine)
+    first, *others, last = sorted({"web1", "web2", "web3"})
+    for host in (first, *others):
+        director.told("drain", host, *BY)
+    known = director.records
+
+    done = director.run("drain", last, *BY)
+
+    assert done.returncode == 1
+    assert f"lvs-override: {last} is the last real server of " in done.stderr
+    assert director.records == known
+    assert director.told("drain", others[0], *BY, "--until", "99999999999")["changed"], (
+        "it is drained already"
+    )
+    assert director.told("drain", last, *BY, "--force")["changed"]
+
+
+def test_what_is_left_elsewhere_counts_service_by_service(director: Director) -> None:
+    director.told("drain", "web1", *BY)
+    director.told("drain", "web2", *BY, "--service", "two")
+
+    assert "last real server of two that" in director.run("drain", "web3", *BY).stderr
+    assert director.told("drain", "web3", *BY, "--weight", "50")["changed"], "some of it is left"
+    assert director.told("drain", "web3", *BY, "--service", "www")["changed"], "web2 has that"
+
+
 @pytest.mark.parametrize(
     "verb", [["drain", "web1", "--reason", "update", "--operator", "bob"], ["restore", "web1"]]
 )
