@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_model.components import network
+from lvs_model.components import network, overrides
+from lvs_model.components.holds import FORGET
 from lvs_model.engines import KINDS, Kind
 from lvs_model.observation import Observation
 from lvs_model.problems import Problem
@@ -90,6 +91,8 @@ def ends(stale: list[str], *, items: bool, retired: bool) -> Iterator[dict[str, 
     ]
     for unit in units:
         yield _stop(unit)
+    if overrides.TOOL in stale and any(kind.configuration in stale for kind in KINDS):
+        yield _forced("Forget what was set aside and held on this former director", *FORGET)
     if network.TOOL in stale or (retired and items):
         yield _forced("Take back every network item", network.TOOL, "remove")
     elif items or units:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lvs_model.components.keepalived.demotion import STEM
+from lvs_model.components.keepalived.drains import FOLDER as TRACKED
+from lvs_model.overrides import FOLDER
 from lvs_model.parts import Action, Part
 
 RECORD = "/var/lib/lvs-toolkit/held"
@@ -21,6 +24,18 @@ _HOLD = f"""for name; do
     for try in $(seq 25); do apt-mark hold "$name" && continue 2; sleep 2; done
     exit 1
 done"""
+# What is left of a director that is none any more: holds that the toolkit has set, and what operators have
+# set aside there. The record goes last: until then it can be run again.
+_FORGET = f"""held() {{ apt-mark showhold | grep -xF -f {RECORD}; }}
+rm -rf {FOLDER} {TRACKED} {STEM}*
+[ -e {RECORD} ] || exit 0
+for try in $(seq 25); do
+    held > /dev/null || {{ rm -f {RECORD}; exit 0; }}
+    held | xargs apt-mark unhold || sleep 2
+done
+echo "these are still held: $(held | xargs)" >&2
+exit 1"""
+FORGET = ("sh", "-c", _FORGET)
 
 
 def holds(parts: Iterable[Part]) -> Part:

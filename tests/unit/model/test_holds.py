@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lvs_model.components.holds import RECORD
+from lvs_model.components.holds import FORGET, RECORD
 
 from .builders import Case, Site
 from .changes import Change
-from .compared import work
+from .compared import as_before, work
 from .rule_cases.heartbeat import heartbeat
 from .rule_cases.pacemaker import pacemaker
 
@@ -85,6 +85,67 @@ esac
     subprocess.run(argv, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True, timeout=60)
 
     assert (text(tmp_path / "marked"), text(record)) == (marked, recorded)
+
+
+@pytest.mark.parametrize(("host", "forgets"), [("lb2", True), ("web3", False)])
+def test_a_former_director_forgets_what_was_set_aside_there(host: str, forgets: bool) -> None:
+    commands = [one["argv"] for one in work(as_before(host))["hosts"][host]["stop"]]
+
+    assert (list(FORGET) in commands) is forgets
+    if forgets:
+        # Its timer would write anew what is gone.
+        timer = ["systemctl", "disable", "--now", "lvs-override.timer"]
+        assert commands.index(timer) < commands.index(list(FORGET))
+
+
+@pytest.mark.parametrize(
+    ("busy", "recorded", "left", "code"),
+    [
+        (0, "keepalived\ngone\n", "own\n", 0),
+        (2, "keepalived\n", "own\n", 0),
+        # Somebody has dpkg's database for good: what is left is said, and the record stays for the next run.
+        (99, "keepalived\n", "keepalived\nown\n", 1),
+        (0, None, "keepalived\nown\n", 0),
+    ],
+)
+def test_what_it_forgets(tmp_path: Path, busy: int, recorded: str | None, left: str, code: int) -> None:
+    state = tmp_path / "state"
+    (state / "overrides/drained").mkdir(parents=True)
+    for name in ("overrides/drained/web1.json", "overrides/demoted.json", "generation"):
+        (state / name).write_text("{}")
+    if recorded is not None:
+        (state / "held").write_text(recorded)
+    (tmp_path / "marks").write_text("keepalived\nown\n")
+    (tmp_path / "busy").write_text("x" * busy)
+    (tmp_path / "apt-mark").write_text(
+        f"""#!/bin/sh
+cd {tmp_path}
+case $1 in
+showhold) cat marks ;;
+unhold)
+    if [ -s busy ]; then sed -i s/x// busy; exit 100; fi
+    shift; for name; do sed -i "/^$name$/d" marks; done ;;
+esac
+"""
+    )
+    (tmp_path / "sleep").write_text("#!/bin/sh\n")
+    for name in ("apt-mark", "sleep"):
+        (tmp_path / name).chmod(0o755)
+    argv = [
+        word.replace("/var/lib/lvs-toolkit", str(state)).replace("/run/", f"{tmp_path}/") for word in FORGET
+    ]
+
+    done = subprocess.run(
+        argv,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        check=False,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, text(tmp_path / "marks")) == (code, left), done.stderr
+    assert sorted(one.name for one in state.iterdir()) == ["generation", *(["held"] if code else [])]
 
 
 def text(file: Path) -> str | None:
