@@ -2,7 +2,8 @@
 
 A change may break a real server, and its checks tell only some seconds later. So no batch has more of a
 pool's servers than it can spare: what is left, as far as the directors' checks find it alive, keeps the
-quorum (a sum of weights) and ``min_servers``. Real servers that get no requests now count nowhere.
+quorum (a sum of weights) and ``min_servers``. Real servers that get no requests now count nowhere; of those
+of which that is not known it is assumed that they serve.
 """
 
 from __future__ import annotations
@@ -33,7 +34,11 @@ class Pool:
 
 
 def pools(plan: dict[str, Any], seen: dict[str, Observation]) -> list[Pool]:
-    """Every service's pool; who is dead by the checks of any of its directors does not serve."""
+    """Every service's pool; who is dead by the checks of any of its directors does not serve.
+
+    Where no director tells, all serve that the plan gives a weight, unless it is known that no engine runs:
+    a director that was not looked at (``--limit``), or did not give its view, may well forward to them.
+    """
     found = []
     for cluster in plan["clusters"].values():
         views = [
@@ -42,15 +47,22 @@ def pools(plan: dict[str, Any], seen: dict[str, Observation]) -> list[Pool]:
             if host in seen and "ipvs" in plan["hosts"][host]
             if (view := checks_view(plan["hosts"][host], seen[host]))
         ]
+        idle = not views and all(_idle(plan["hosts"][host], seen.get(host)) for host in cluster["directors"])
         tables = [plan["hosts"][host].get("ipvs", {}) for host in cluster["directors"]]
         for key, service in tables[0].items() if tables else ():
             pool = Pool(service["quorum"], max(1, service["min_servers"]))
             for server, entry in service["servers"].items():
                 states = [view[key, server] for view in views if (key, server) in view]
-                if entry["weight"] > 0 and states and all(one["alive"] for one in states):
+                serves = all(one["alive"] for one in states) if views else not idle
+                if entry["weight"] > 0 and serves and (states or not views):
                     pool.weights[entry["host"]] = entry["weight"]
             found.append(pool)
     return found
+
+
+def _idle(planned: dict[str, Any], seen: Observation | None) -> bool:
+    """Whether a director certainly forwards to nobody."""
+    return seen is not None and "engine_unit" in planned and not seen.runs(planned["engine_unit"])
 
 
 def batches(hosts: list[str], found: list[Pool]) -> list[list[str]]:

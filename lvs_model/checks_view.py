@@ -58,6 +58,21 @@ def down_servers(planned: dict[str, Any], seen: Observation) -> dict[str, set[st
     }
 
 
+def lacking(planned: dict[str, Any], seen: Observation) -> dict[str, int]:
+    """Services that serve with fewer real servers than their minimum, by key with the living ones."""
+    view = (checks_view(planned, seen) if "ipvs" in planned else None) or {}
+    living = {
+        key: sum(
+            view[key, server]["alive"]
+            for server, one in service["servers"].items()
+            if one["weight"] > 0 and (key, server) in view
+        )
+        for key, service in planned.get("ipvs", {}).items()
+        if any(own == key for own, _ in view)
+    }
+    return {key: left for key, left in living.items() if left < planned["ipvs"][key]["min_servers"]}
+
+
 def without_table(planned: dict[str, Any], seen: Observation) -> bool:
     """Whether a director has no table now because it does not own the VIPs."""
     return planned.get("table_on") == "owner" and not any(map(seen.owns, planned["vips"]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from lvs_model.batches import batch_work
 from lvs_model.change_classes import classify, digest, order_lines, summary_lines
-from lvs_model.checks_view import down_servers
+from lvs_model.checks_view import down_servers, lacking
 from lvs_model.differences import Difference, host_differences
 from lvs_model.election_change import (
     election_differences,
@@ -25,6 +25,7 @@ from lvs_model.fitness import (
     successors,
     unprepared,
     unseen_retired,
+    unwatched,
 )
 from lvs_model.observation import Observation
 from lvs_model.overrides import as_overridden, with_drains
@@ -82,9 +83,10 @@ def compare(
             for problem in left_out(host, [name for name in servers if name not in observations])
         ),
     ]
+    hosts = {host: _work(plan["hosts"][host], found) for host, found in differences.items() if found}
+    problems += unwatched(plan, _expanded(plan, hosts), observations)
     if problems:
         raise ModelError(problems)
-    hosts = {host: _work(plan["hosts"][host], found) for host, found in differences.items() if found}
     order = _director_order(plan, hosts, seen)
     waiting = [host for host in order if plan["hosts"][host]["cluster"] in new_engine]
     for host in waiting:
@@ -181,10 +183,13 @@ def _is(plan: dict[str, Any], host: str, role: str) -> bool:
     return bool(plan["hosts"][host]["role"] == role)
 
 
-def host_work(planned: dict[str, Any], host: str, raw: dict[str, Any]) -> dict[str, Any]:
+def host_work(
+    planned: dict[str, Any], host: str, raw: dict[str, Any], before: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """What one host needs, as ``hosts`` of compare; ``changes`` is empty where it is as planned.
 
-    What only the last step takes away is no part of it.
+    What only the last step takes away is no part of it. ``before`` is the observation ahead of a change:
+    services that had too few living real servers then are not held against the change.
     """
     if "schema" not in raw:
         why = raw.get("failed", "it is unreachable")
@@ -192,8 +197,16 @@ def host_work(planned: dict[str, Any], host: str, raw: dict[str, Any]) -> dict[s
     seen = Observation(host, raw)
     if "ipvs" in planned:
         planned = planned | {"ipvs": with_drains(planned["ipvs"], seen.overrides.drains)}
-    differences = host_differences(planned, seen)
-    return _work(planned, [one for one in differences if one.kind not in _CONTRACTED])
+    differences = [one for one in host_differences(planned, seen) if one.kind not in _CONTRACTED]
+    if "schema" in (before or {}) and _no_fewer(planned, Observation(host, before or {}), seen):
+        differences = [one for one in differences if one.kind != "health"]
+    return _work(planned, differences)
+
+
+def _no_fewer(planned: dict[str, Any], before: Observation, seen: Observation) -> bool:
+    """Whether each service that lacks real servers lacked them before, and has not lost another one since."""
+    had = lacking(planned, before)
+    return all(key in had and left >= had[key] for key, left in lacking(planned, seen).items())
 
 
 def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """VRRP's own protocol changes on a running cluster: what stops, what changes alone, and in which order.
 
-A director with another router id, version, authentication, interface, transport or (with version 2) interval
-of adverts hears nothing of one that still has the former: reloaded one by one, both would own the VIPs. So the new configuration is laid down and
-validated on all directors first, while the former one runs on. Then all but one stop, in order, so that
-this one owns every VIP; it changes alone, and the others start again, with the new configuration.
+A director with another router id, version, authentication, interface, transport or (with version 2)
+interval of adverts hears nothing of one that still has the former: reloaded one by one, both would own the
+VIPs. So the new configuration is laid down and validated on all directors first, while the former one runs
+on. Then all but one stop, in order, so that this one owns every VIP; it changes alone, and the others start
+again, with the new configuration.
 Nobody answers for the VIPs from its reload until it has elected itself, about three adverts; the table,
 and the connections in it, stay.
 """
@@ -19,8 +20,8 @@ from lvs_model.observation import Observation
 from lvs_model.problems import Problem
 
 _STOP_S = 300.0
-# lvs_facts looks for it (module_utils/lvs_keepalived.py). What the files say is not in effect while it is there;
-# an interrupted run could not tell that by the files.
+# lvs_facts looks for it (module_utils/lvs_keepalived.py). What the files say is not in effect while it is
+# there, which after an interruption nothing else tells.
 _FORMER = "/run/lvs-toolkit.former-election"
 
 
@@ -91,13 +92,13 @@ def later_election(
     takes up the former files again (``restores``), any other stops, since the first one has changed.
     """
     names, unit, first = set(planned["engine_actions"]), planned["engine_unit"], seen.host == alone
-    own = [
+    own: list[dict[str, Any]] = [
         {"name": one["name"], "argv": one["argv"], "force": True, "guard": one["guard"]}
         for one in planned["actions"]
         if one["name"] in names
     ]
     stop = {"name": f"Stop {unit} until {alone} has changed", "argv": ["systemctl", "stop", unit]}
-    stops = [stop | {"force": True, "timeout": _STOP_S}]
+    stops: list[dict[str, Any]] = [stop | {"force": True, "timeout": _STOP_S}]
     mark = {"name": "Note that the former election runs on", "argv": ["touch", _FORMER], "force": True}
     clear = {"name": "Note that no former election runs", "argv": ["rm", "-f", _FORMER], "force": True}
     own, stops = [*own, clear], [*stops, clear]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,20 @@ def left_out(host: str, servers: list[str]) -> Iterator[Problem]:
             f"its services would change, and these real servers were not looked at: {', '.join(servers)}",
             "leave out --limit, or let it name the real servers too",
         )
+
+
+def unwatched(plan: dict[str, Any], changing: list[str], asked: Collection[str]) -> Iterator[Problem]:
+    """Clusters whose real servers would change while none of their directors was looked at (--limit)."""
+    for name, cluster in plan["clusters"].items():
+        own = [host for host in changing if plan["hosts"][host]["cluster"] == name]
+        balancing = [host for host in cluster["directors"] if plan["hosts"][host]["role"] == "director"]
+        if own and balancing and not any(host in asked for host in balancing):
+            yield Problem(
+                f"cluster {name}",
+                f"its real servers would change ({', '.join(own)}), and none of its directors was looked at, "
+                "which tell what still serves and hold the lock",
+                "leave out --limit, or let it name the directors too",
+            )
 
 
 def retiring(plan: dict[str, Any], seen: dict[str, Observation]) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lvs_model.batches import MOST, Pool, batches, lost
 
 from .builders import Case, Site
-from .compared import KEY, changed, work
+from .compared import KEY, changed, problems, work
 from .pretended import checker_dump
 
 
@@ -91,9 +91,32 @@ def test_on_a_first_deployment_nothing_serves_and_nobody_waits() -> None:
     one = site()
     for host in ("lb1", "lb2"):
         one.seen[host]["keepalived"]["data"] = None
+        one.seen[host]["units"]["keepalived.service"]["ActiveState"] = "inactive"
 
     found = work(one)
     assert (found["batches"], found["watchers"], found["batch_s"], found["serving"]) == ([3], [], 0, [])
+
+
+def test_where_no_director_tells_all_real_servers_are_taken_to_serve() -> None:
+    one = site()
+    for host in ("lb1", "lb2"):
+        one.seen[host]["keepalived"]["data"] = None
+
+    found = work(one)
+    assert (found["batches"], found["serving"]) == ([2, 1], ["web1", "web2", "web3"])
+
+
+def test_real_servers_do_not_change_unseen_by_any_director() -> None:
+    """--limit on them: nobody would watch, and no director is there to hold the lock."""
+    one = site()
+    for host in ("lb1", "lb2"):
+        del one.seen[host]
+
+    assert problems(one) == [
+        "cluster edge: its real servers would change (web1, web2, web3), and none of its directors was "
+        "looked at, which tell what still serves and hold the lock: leave out --limit, or let "
+        "it name the directors too"
+    ]
 
 
 def test_one_batch_is_not_waited_for() -> None:
