@@ -80,6 +80,41 @@ def test_a_standby_that_does_not_become_as_planned_goes_back_and_the_owner_is_no
     assert fleet.locks() == []
 
 
+def lacks(site: Site, host: str, *dead: str) -> dict[str, Any]:
+    """A director whose checks find some real servers dead."""
+    seen = copy.deepcopy(site.seen[host])
+    planned = site.plan["hosts"][host]["ipvs"]
+    states = {name: (name not in dead, True) for name in planned[KEY]["servers"]}
+    seen["keepalived"]["data"] = checker_dump({KEY: states})
+    seen["ipvs"]["table"] = table_text(planned, [(KEY, name) for name in dead])
+    return seen
+
+
+ALL = ("192.0.2.21:80", "192.0.2.22:80", "192.0.2.23:80")
+
+
+def test_what_was_dead_before_is_no_reason_to_take_a_change_back(fleet: Fleet, site: Site) -> None:
+    """During an outage a repair must be possible, also one that is only a part of it."""
+    for host in ("lb1", "lb2"):
+        fleet.sees(host, differs(lacks(site, host, *ALL)), lacks(site, host, *ALL))
+
+    code, said = fleet.play("playbooks/deploy.yml")
+
+    assert code == 0, said
+    for host in ("lb1", "lb2"):
+        assert any(line.startswith(host) for line in fleet.log())
+
+
+def test_what_a_change_kills_takes_it_back(fleet: Fleet, site: Site) -> None:
+    fleet.sees("lb2", differs(site.seen["lb2"]), lacks(site, "lb2", *ALL))
+
+    code, said = fleet.play("playbooks/deploy.yml")
+
+    assert code == 2, said
+    assert "its checks leave 0 of 3 real servers, fewer than min_servers 1" in said
+    assert "lb2: it did not become as planned, and went back to generation 000001" in said
+
+
 def test_where_all_is_well_both_get_it_and_the_lock_is_given_back(fleet: Fleet, site: Site) -> None:
     code, said = fleet.play("playbooks/deploy.yml")
 
