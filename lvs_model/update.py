@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lvs_model.batches import Pool, pools
 from lvs_model.checks_view import down_servers
 from lvs_model.differences import host_differences
 from lvs_model.observation import Observation
-from lvs_model.overrides import Drain, with_drains
+from lvs_model.overrides import Drain, as_overridden, with_drains
 from lvs_model.problems import ModelError, Problem
 from lvs_model.switchover_places import movers
 
@@ -97,7 +98,7 @@ def update(
     servers = [host for host in todo if host not in meant["directors"]]
     rounds: list[dict[str, Any]] = [
         {"hosts": batch, "drain": [host for host in batch if host in serving], "to": None}
-        for batch in _batches(cluster, servers, int(options.get("batch") or 1))
+        for batch in _batches(cluster, _living(plan, seen), servers, int(options.get("batch") or 1))
     ]
     order = _director_order(cluster, seen)
     for host in (one for one in order if one in todo):
@@ -195,11 +196,21 @@ def _partly_drained(
             )
 
 
-def _batches(cluster: dict[str, Any], servers: list[str], most: int) -> list[list[str]]:
-    """Real servers that may be away together: every pool keeps its minimum, and one server at least."""
+def _living(plan: dict[str, Any], seen: dict[str, Observation]) -> list[Pool]:
+    """What serves now: without the dead and without those that are drained, as a drain would count, too."""
+    return pools(as_overridden(plan, {host: one.overrides for host, one in seen.items()}), seen)
+
+
+def _batches(cluster: dict[str, Any], living: list[Pool], servers: list[str], most: int) -> list[list[str]]:
+    """Real servers that may be away together: every pool keeps its minimum, and one server at least.
+
+    Both as it is planned and as it lives: a drain that is refused in the middle of a batch would leave those
+    before it drained.
+    """
     batches: list[list[str]] = []
     for host in servers:
-        if batches and len(batches[-1]) < most and _keeps(cluster, [*batches[-1], host]):
+        wider = [*batches[-1], host] if batches else []
+        if 1 < len(wider) <= most and _keeps(cluster, wider) and all(one.spares(wider) for one in living):
             batches[-1].append(host)
         else:
             batches.append([host])

@@ -95,6 +95,22 @@ def test_a_batch_leaves_every_pool_its_minimum(batch: str, least: int, batches: 
     assert [one[0] for one in rounds(work)] == batches
 
 
+@pytest.mark.parametrize(
+    ("away", "batches"),
+    [((), ["web1 web2", "web3"]), ((3,), ["web1", "web2 web3"]), ((1,), ["web1 web2", "web3"])],
+)
+def test_a_batch_is_as_large_as_what_lives_allows(away: tuple[int, ...], batches: list[str]) -> None:
+    """Otherwise a drain of it is refused in the middle, since it would take the last healthy one."""
+    site = made()
+    for host in ("lb1", "lb2"):
+        servers = {f"192.0.2.2{number}:80": (number not in away, True) for number in (1, 2, 3)}
+        site.seen[host]["keepalived"]["data"] = checker_dump({"TCP 192.0.2.10:80": servers})
+
+    work = decided(site, ["web1", "web2", "web3"], batch="3")
+
+    assert [one[0] for one in rounds(work)] == batches
+
+
 def test_with_failback_the_vips_go_back_to_whoever_had_them() -> None:
     assert decided(made(failback))["back"] == [{"to": "lb1", "instance": "edge"}]
     assert decided(made(failback, two_instances))["back"] == [
