@@ -54,6 +54,7 @@ held:
 
 import os
 import re
+import time
 from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
@@ -70,8 +71,13 @@ _ENVIRONMENT = {
 _KEEP = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
 _INST = re.compile(r"^Inst (\S+) \[", re.MULTILINE)
 
-#: Runs a command that must succeed; its output.
+#: Runs a command that must succeed; its output. Raises Failure.
 Run = Callable[[list[str]], str]
+_BETWEEN_S = 2
+
+
+class Failure(Exception):  # noqa: N818 -- a line for the operator
+    """A command that has failed, and what it has said."""
 
 
 def held_by_us(run: Run, record: str = RECORD) -> list[str]:
@@ -101,19 +107,40 @@ def upgradable(run: Run, held: list[str]) -> list[str]:
     return sorted(set(_INST.findall(run(command(held, ["-s"])))))
 
 
-def upgrade(run: Run, held: list[str], options: list[str]) -> list[str]:
+def mark(run: Run, verb: str, held: list[str], tries: int, sleep: Callable[[float], None]) -> None:
+    """Hold or unhold packages.
+
+    apt-mark waits for nobody who is busy with dpkg's database, as apt-get does. Raises Failure.
+    """
+    for left in reversed(range(max(1, tries) if held else 0)):
+        try:
+            run(["apt-mark", verb, *held])
+            return
+        except Failure:
+            if not left:
+                raise
+            sleep(_BETWEEN_S)
+
+
+def upgrade(
+    run: Run, held: list[str], lock_timeout: int, sleep: Callable[[float], None] = time.sleep
+) -> list[str]:
     """Upgrade everything, and return what could be upgraded still.
 
-    What is held is held again whatever happens.
+    What is held is held again whatever happens. Others' locks are waited for, ``lock_timeout`` seconds each
+    time. Raises Failure.
     """
-    if held:
-        run(["apt-mark", "unhold", *held])
+    tries = lock_timeout // _BETWEEN_S
+    mark(run, "unhold", held, tries, sleep)
     try:
-        run(command(held, ["-y", "-q", *options, *_KEEP]))
+        run(command(held, ["-y", "-q", *_waiting(lock_timeout), *_KEEP]))
     finally:
-        if held:
-            run(["apt-mark", "hold", *held])
+        mark(run, "hold", held, tries, sleep)
     return upgradable(run, held)
+
+
+def _waiting(lock_timeout: int) -> list[str]:
+    return ["-o", f"DPkg::Lock::Timeout={lock_timeout}"]
 
 
 def main() -> None:
@@ -129,15 +156,17 @@ def main() -> None:
     def run(argv: list[str]) -> str:
         code, out, err = module.run_command(argv, environ_update=_ENVIRONMENT)
         if code:
-            module.fail_json(msg=f"{' '.join(argv[:3])}: exit code {code}: {(err or out).strip()[-1000:]}")
+            raise Failure(f"{' '.join(argv[:3])}: exit code {code}: {(err or out).strip()[-1000:]}")
         return str(out)
 
-    wait = ["-o", f"DPkg::Lock::Timeout={module.params['lock_timeout']}"]
-    run(["apt-get", "-q", *wait, "update"])
-    held = held_by_us(run)
-    found = upgradable(run, held)
-    look = module.params["look"] or module.check_mode
-    left = upgrade(run, held, wait) if found and not look else []
+    try:
+        run(["apt-get", "-q", *_waiting(module.params["lock_timeout"]), "update"])
+        held = held_by_us(run)
+        found = upgradable(run, held)
+        look = module.params["look"] or module.check_mode
+        left = upgrade(run, held, module.params["lock_timeout"]) if found and not look else []
+    except Failure as failure:
+        module.fail_json(msg=str(failure))
     if left:
         # The next run would find them again, and move the VIPs for nothing.
         module.fail_json(

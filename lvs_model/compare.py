@@ -8,7 +8,7 @@ from typing import Any
 from lvs_model.batches import batch_work
 from lvs_model.change_classes import classify, digest, order_lines, summary_lines
 from lvs_model.checks_view import down_servers, lacking
-from lvs_model.differences import Difference, host_differences
+from lvs_model.differences import Difference, file_differences, host_differences
 from lvs_model.election_change import (
     election_differences,
     election_problems,
@@ -189,7 +189,8 @@ def host_work(
     """What one host needs, as ``hosts`` of compare; ``changes`` is empty where it is as planned.
 
     What only the last step takes away is no part of it. ``before`` is the observation ahead of a change:
-    services that had too few living real servers then are not held against the change.
+    services that had too few living real servers then are not held against the change, and neither are
+    packages that could not be held: without the change they are not held either.
     """
     if "schema" not in raw:
         why = raw.get("failed", "it is unreachable")
@@ -198,8 +199,10 @@ def host_work(
     if "ipvs" in planned:
         planned = planned | {"ipvs": with_drains(planned["ipvs"], seen.overrides.drains)}
     differences = [one for one in host_differences(planned, seen) if one.kind not in _CONTRACTED]
-    if "schema" in (before or {}) and _no_fewer(planned, Observation(host, before or {}), seen):
-        differences = [one for one in differences if one.kind != "health"]
+    if before and "schema" in before:
+        differences = [one for one in differences if one.kind != "hold"]
+        if _no_fewer(planned, Observation(host, before), seen):
+            differences = [one for one in differences if one.kind != "health"]
     return _work(planned, differences)
 
 
@@ -328,13 +331,29 @@ def _notes(
             yield f"{host}: {problem}"
         for key, servers in down_servers(planned, observation).items():
             for server in sorted(servers):
-                yield f"{host}: its checks find real server {server} of {key} dead"
+                risen = _risen(planned, observation, key, server)
+                yield f"{host}: its checks find real server {server} of {key} dead{risen}"
         bits = observation.raw["ipvs"].get("conn_tab_bits")
         if bits and "table_bits" in planned and int(bits) != planned["table_bits"]:
             yield (
                 f"{host}: the connection table has 2^{bits} buckets until ip_vs is loaded anew "
                 f"(planned: 2^{planned['table_bits']})"
             )
+
+
+def _risen(planned: dict[str, Any], seen: Observation, key: str, server: str) -> str:
+    """What a new configuration may do to a dead real server (docs/decisions/0017): keepalived forgets it.
+
+    Of a check that is another one than before there is no result, and a FILE_CHECK counts as having run.
+    """
+    entry = planned["ipvs"][key]["servers"][server]
+    changed = {one.detail for one in file_differences(planned, seen)} & set(planned["table_files"])
+    if planned["engine_unit"] != "keepalived.service" or not changed or entry["weight"] == 0:
+        return ""
+    return (
+        ": if this run changes its checks, it gets requests until the new ones have failed, too; to prevent "
+        f"that, drain it first: playbooks/drain.yml -e host={entry['host']}"
+    )
 
 
 def _kernel(seen: Observation) -> str:

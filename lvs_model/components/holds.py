@@ -17,13 +17,15 @@ RECORD = "/var/lib/lvs-toolkit/held"
 # Their Debian packages restart a running daemon in postinst (deb-systemd-invoke(1p)).
 DAEMONS = frozenset({"keepalived", "ldirectord", "heartbeat", "corosync", "pacemaker"})
 # Recorded first: interrupted in between, a teardown finds a line more, and no hold that nobody knows.
-# Somebody else may be busy with dpkg's database for a while.
+# Somebody else may be busy with dpkg's database for a while. If that lasts, this is no failure: nothing that
+# was deployed with it shall be taken back. It stays a difference, for the next run.
 _HOLD = f"""for name; do
     apt-mark showhold | grep -qxF "$name" && continue
     mkdir -p {RECORD.rpartition("/")[0]} && echo "$name" >> {RECORD} || exit 1
     for try in $(seq 25); do apt-mark hold "$name" && continue 2; sleep 2; done
-    exit 1
-done"""
+    echo "$name is not held: something else keeps dpkg busy" >&2
+done
+exit 0"""
 # What is left of a director that is none any more: holds that the toolkit has set, and what operators have
 # set aside there. The record goes last: until then it can be run again.
 _FORGET = f"""held() {{ apt-mark showhold | grep -xF -f {RECORD}; }}

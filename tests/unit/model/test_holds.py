@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lvs_model.compare import host_work
 from lvs_model.components.holds import FORGET, RECORD
 
 from .builders import Case, Site
@@ -47,11 +48,24 @@ def test_one_that_is_not_held_is_a_difference_and_held_again() -> None:
     assert action["name"] == "Hold the daemons' packages"
 
 
+def test_the_gate_takes_nothing_back_for_a_hold_and_everybody_else_tells_it() -> None:
+    site = Site()
+    site.seen["lb2"]["holds"] = []
+    planned, raw = site.plan["hosts"]["lb2"], site.seen["lb2"]
+
+    assert host_work(planned, "lb2", raw, before=raw)["changes"] == []
+    assert host_work(planned, "lb2", raw)["changes"] == [
+        "package keepalived is not held: an upgrade would restart what it brings"
+    ]
+
+
 @pytest.mark.parametrize(
     ("before", "busy", "marked", "recorded"),
     [
         ("", 0, "hold keepalived\n", "keepalived\n"),
         ("grep\n", 2, "hold keepalived\n", "keepalived\n"),
+        # For good: no failure, which would take back what was deployed with it.
+        ("", 99, None, "keepalived\n"),
         # The operator's own hold: it stays when the toolkit goes.
         ("keepalived\n", 0, None, None),
     ],

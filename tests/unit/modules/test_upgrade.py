@@ -19,8 +19,11 @@ Inst linux-image-amd64 [6.1.129-1] (6.1.133-1 Debian:12/stable [amd64])
 class Node:
     """An apt with a new kernel and a new library, and daemons that are held; it remembers commands."""
 
-    def __init__(self, installed: str = "keepalived", *, broken: bool = False, stuck: bool = False) -> None:
+    def __init__(
+        self, installed: str = "keepalived", *, broken: bool = False, stuck: bool = False, busy: int = 0
+    ) -> None:
         self.installed, self.broken, self.stuck = installed, broken, stuck
+        self.busy = dict.fromkeys(("unhold", "hold"), busy)
         self.done: set[str] = set()
         self.calls: list[str] = []
 
@@ -30,6 +33,9 @@ class Node:
         if argv[0] == "dpkg-query":
             return "".join(f"{name} installed\n" for name in self.installed.split()) + "gone config-files\n"
         if argv[0] == "apt-mark":
+            self.busy[argv[1]] -= 1
+            if self.busy[argv[1]] >= 0:
+                raise module.Failure("dpkg: error: another process has locked the database")
             return ""
         assert argv[0] == "apt-get"
         named = argv[argv.index("upgrade") + 1 :]
@@ -85,7 +91,7 @@ def test_a_new_kernel_and_held_packages_of_ours_are_looked_at_too(held: list[str
 def test_what_is_held_is_let_go_and_held_again() -> None:
     node = Node()
 
-    assert module.upgrade(node.run, ["keepalived"], ["-o", "DPkg::Lock::Timeout=5"]) == []
+    assert module.upgrade(node.run, ["keepalived"], 5) == []
 
     assert node.calls == [
         "apt-mark unhold keepalived",
@@ -96,15 +102,34 @@ def test_what_is_held_is_let_go_and_held_again() -> None:
     ]
 
 
+def test_somebody_who_is_busy_with_dpkg_is_waited_for() -> None:
+    node, slept = Node(busy=3), list[float]()
+
+    assert module.upgrade(node.run, ["keepalived"], 8, slept.append) == []
+
+    assert [call for call in node.calls if "-s" not in call.split()][-1] == "apt-mark hold keepalived"
+    assert len(slept) == 6
+
+
+def test_but_not_for_ever() -> None:
+    node, slept = Node(busy=99), list[float]()
+
+    with pytest.raises(module.Failure, match="locked the database"):
+        module.upgrade(node.run, ["keepalived"], 8, slept.append)
+
+    assert sum(slept) <= 8
+    assert not [call for call in node.calls if call.startswith("apt-get")], "nothing was changed"
+
+
 def test_what_stays_as_it_was_is_told() -> None:
-    assert module.upgrade(Node(stuck=True).run, ["keepalived"], []) == ["libssl3"]
+    assert module.upgrade(Node(stuck=True).run, ["keepalived"], 5) == ["libssl3"]
 
 
 def test_a_broken_upgrade_leaves_the_hold_too() -> None:
     node = Node(broken=True)
 
     with pytest.raises(SystemExit):
-        module.upgrade(node.run, ["keepalived"], [])
+        module.upgrade(node.run, ["keepalived"], 5)
 
     assert node.calls[-1] == "apt-mark hold keepalived"
 
@@ -112,7 +137,7 @@ def test_a_broken_upgrade_leaves_the_hold_too() -> None:
 def test_without_holds_nothing_is_marked() -> None:
     node = Node()
 
-    module.upgrade(node.run, [], [])
+    module.upgrade(node.run, [], 5)
 
     assert not [call for call in node.calls if call.startswith("apt-mark")]
 
