@@ -31,7 +31,7 @@ Description=Settle what an interrupted change of the LVS toolkit has left
 DefaultDependencies=no
 RequiresMountsFor=/etc /usr {state}
 After=systemd-remount-fs.service
-Before=systemd-modules-load.service systemd-sysctl.service network-pre.target sysinit.target shutdown.target
+Before={early}shutdown.target
 Before=keepalived.service heartbeat.service corosync.service pacemaker.service
 Conflicts=shutdown.target
 # An alternative each (systemd.unit(5)): nothing runs where nothing was interrupted.
@@ -46,9 +46,39 @@ StandardOutput=journal+console
 """
 
 
+_EARLY = "systemd-modules-load.service systemd-sysctl.service network-pre.target sysinit.target "
+# Such file systems systemd mounts behind the network (src/basic/mountpoint-util.c, fstype_is_network).
+_REMOTE = {
+    *("afs", "ceph", "cifs", "davfs", "gfs", "gfs2", "glusterfs", "lustre", "ncp", "ncpfs", "nfs", "nfs4"),
+    *("ocfs2", "orangefs", "pvfs2", "smb3", "smbfs", "sshfs"),
+}
+
+
+def _behind_the_network(layout: Layout) -> bool:
+    """Tell whether the state is on a file system that is mounted behind the network (systemd.mount(5)).
+
+    A unit that waits for it and that the network waits for would be a cycle, of which systemd drops any job,
+    at each boot. The root itself has been mounted before.
+    """
+    rows: list[list[str]] = []
+    for path in ("/proc/self/mounts", "/etc/fstab"):
+        try:
+            with open(layout.live(path), encoding="utf-8", errors="surrogateescape") as stream:
+                rows += [words for words in map(str.split, stream) if len(words) > 3 and words[0][0] != "#"]
+        except OSError:
+            continue
+    holding = [row for row in rows if f"{layout.state_dir}/".startswith(f"{row[1].rstrip('/')}/")]
+    place = max((row[1].rstrip("/") for row in holding), key=len, default="")
+    return place != "" and any(
+        row[2] in _REMOTE or "_netdev" in row[3].split(",") for row in holding if row[1].rstrip("/") == place
+    )
+
+
 def ensure(layout: Layout) -> None:
     """Put tool and unit in place, durably; nothing is written where they are. Raises OSError."""
-    unit = _UNIT.format(state=layout.state_dir, tool=TOOL).encode()
+    # Behind the network it can still come before the daemons, and what is settled earlier is not.
+    early = "" if _behind_the_network(layout) else _EARLY
+    unit = _UNIT.format(state=layout.state_dir, tool=TOOL, early=early).encode()
     _write(f"{layout.state}/{TOOL}", _packed(), 0o600)
     _write(layout.live(UNIT), unit, 0o644)
     # As systemctl(1) enable does it; systemd reads it at the next boot, which is when it matters.

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from module_utils.lvs_transaction import boot
+from module_utils.lvs_transaction.model import Layout
 
 from .host import NEW_FILES, STATE, Host, in_child
 
@@ -119,3 +120,35 @@ def test_systemd_understands_the_unit(host: Host, tmp_path: Path) -> None:
     )
     # What it says of other units of this machine is not ours.
     assert [line for line in done.stderr.splitlines() if "lvs-settle.service:" in line] == []
+
+
+NETWORK = "network-pre.target"
+
+
+@pytest.mark.parametrize(
+    ("fstab", "early"),
+    [
+        pytest.param("", True, id="nothing is told"),
+        pytest.param("/dev/sda2 /var ext4 defaults 0 2\n", True, id="a disk"),
+        pytest.param("# comment\n/dev/sdb1 /var ext4 defaults,_netdev 0 2\n", False, id="iSCSI"),
+        pytest.param("store:/var /var nfs4 rw 0 0\n", False, id="NFS"),
+        pytest.param("store:/ / nfs4 rw 0 0\n", True, id="the root is there before"),
+        pytest.param("store:/x /var/li nfs4 rw 0 0\n", True, id="another folder that begins alike"),
+        pytest.param(
+            "store:/v /var nfs4 rw 0 0\n/dev/sda3 /var/lib ext4 defaults 0 2\n",
+            True,
+            id="the inner one",
+        ),
+    ],
+)
+def test_where_the_state_comes_by_network_the_network_does_not_wait_for_it(
+    host: Host, fstab: str, early: bool
+) -> None:
+    host.write("/etc/fstab", fstab, 0o644)
+    boot.ensure(Layout(str(host.root), STATE))
+
+    lines = host.path(boot.UNIT).read_text().splitlines()
+    before = [line for line in lines if line.startswith("Before=")]
+    assert any(NETWORK in line and "sysinit.target" in line for line in before) is early
+    assert any("shutdown.target" in line for line in before)
+    assert any("keepalived.service" in line for line in before)
