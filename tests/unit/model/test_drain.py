@@ -355,7 +355,7 @@ def test_a_restoration_at_once() -> None:
 def test_what_somebody_else_has_drained_is_left_alone_where_asked(verb: str) -> None:
     site = Site()
     drained(site)
-    mine = {"only_own": True, "reason": "update of edge (packages)"}
+    mine: dict[str, Any] = {"only_own": True, "reason": "update of edge (packages)"}
 
     found = drain(site, verb, **mine)
 
@@ -385,7 +385,7 @@ def test_one_director_is_told_first_and_what_is_forced_is_forced_there() -> None
 
 def test_directors_look_again_whose_record_it_is() -> None:
     site = Site()
-    mine = {"only_own": True, "reason": "update"}
+    mine: dict[str, Any] = {"only_own": True, "reason": "update"}
 
     assert told(drain(site, **mine))[0].endswith("--weight 0 --only-reason update")
     drained(site, reason="update")
