@@ -112,13 +112,13 @@ def restore(folder: Path) -> Run:
 
 
 def switchover(folder: Path) -> Run:
-    """The VIPs are with the other director when it is looked for the first time."""
+    """The VIPs are with the other director when it is looked for the third time."""
     found = estate(folder)
     after = Site(found.site.plan)
     after.owner["edge"] = "lb2"
     after.look()
     for host in ("lb1", "lb2"):
-        found.looks(host, found.site, after)
+        found.looks(host, found.site, found.site, after)
         found.answers(host, "lvs_demotion", {"changed": True})
     return found.run("playbooks/switchover.yml", "-e", "to=lb2", "-e", "reason=kernel")
 
@@ -150,7 +150,7 @@ def teardown(folder: Path) -> Run:
     found = estate(folder)
     after = Site(tear_down(found.site.plan, ["edge"]))
     for host in found.site.seen:
-        found.looks(host, found.site, after)
+        found.looks(host, found.site, found.site, after)
         found.answers(host, "slurp", {"failed": True, "msg": "file not found"})
         found.answers(host, "getent", {"ansible_facts": {"getent_passwd": {"keepalived_script": None}}})
         for module in ("file", "command", "user"):

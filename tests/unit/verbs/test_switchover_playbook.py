@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.unit.model.builders import Case, Site
 from tests.unit.model.test_switchover import third
 
 from .stage import Stage
+
+HOLDER = {"run": "4f1c09ab", "operator": "ana", "controller": "ops1", "pid": 812, "since": 1795400000}
 
 
 def stage(folder: Path) -> Stage:
@@ -28,7 +33,7 @@ def test_the_vips_go_to_the_other_director(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "edge: 192.0.2.10 go from lb1 to lb2, 0.41 s without an owner" in done.stdout
     locks = ["lb1 cluster_lock", "lb2 cluster_lock"]
-    assert (sorted(on.called()[:2]), on.called()[2:3], sorted(on.called()[3:])) == (
+    assert (on.called()[:2], on.called()[2:3], sorted(on.called()[3:])) == (
         locks,
         ["lb1 lvs_demotion"],
         locks,
@@ -36,8 +41,8 @@ def test_the_vips_go_to_the_other_director(tmp_path: Path) -> None:
     (call,) = [one for one in on.calls() if one["module"] == "lvs_demotion"]
     assert call["args"]["places"] == {"/run/lvs-toolkit.demoted.VI_edge": 0}
     assert call["args"]["reason"] == "kernel"
-    # Once before and once afterwards, and no real server at all.
-    assert sorted(on.called("lvs_facts")) == ["lb1 lvs_facts"] * 2 + ["lb2 lvs_facts"] * 2
+    # Before the lock, under it and afterwards, and no real server at all.
+    assert sorted(on.called("lvs_facts")) == ["lb1 lvs_facts"] * 3 + ["lb2 lvs_facts"] * 3
 
     again = on.play("switchover.yml", "-e", "to=lb2")
 
@@ -102,14 +107,60 @@ def test_a_director_that_is_off_may_be_accepted(tmp_path: Path) -> None:
 
 def test_another_run_is_in_the_way(tmp_path: Path) -> None:
     on = stage(tmp_path)
-    holder = {"run": "4f1c09ab", "operator": "ana", "controller": "ops1", "pid": 812, "since": 1795400000}
-    on.answers("lb2", "cluster_lock", changed=False, holder=holder, broke=None)
+    on.answers("lb2", "cluster_lock", changed=False, holder=HOLDER, broke=None)
 
     done = on.play("switchover.yml", "-e", "to=lb2")
 
     assert done.returncode == 2
     assert "cluster edge is being changed by run 4f1c09ab of ana" in done.stdout
     assert on.called("lvs_demotion") == []
+
+
+@pytest.mark.parametrize(("first", "asked"), [("lb1", ["lb1"]), ("lb2", ["lb1", "lb2"])])
+def test_after_the_first_refusal_no_further_lock_is_taken(
+    tmp_path: Path, first: str, asked: list[str]
+) -> None:
+    """Of two runs at once each would get one director's lock otherwise, and both be refused."""
+    on = stage(tmp_path)
+    on.answers(first, "cluster_lock", changed=False, holder=HOLDER, broke=None)
+
+    assert on.play("switchover.yml", "-e", "to=lb2").returncode == 2
+
+    taken = [one["host"] for one in on.calls() if one["module"] == "cluster_lock" and taking(one)]
+    assert taken == asked
+
+
+def taking(call: dict[str, Any]) -> bool:
+    return bool(call["args"].get("state", "taken") != "released")
+
+
+def test_what_another_run_has_done_before_the_lock_counts(tmp_path: Path) -> None:
+    """It had moved the VIPs, and given its lock back."""
+    on = stage(tmp_path)
+    after = Site(on.site.plan)
+    after.owner["edge"] = "lb2"
+    after.look()
+    on.show(after, "then.lb1.cluster_lock", "lb1", "lb2")
+
+    done = on.play("switchover.yml", "-e", "to=lb2")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lb2 owns 192.0.2.10: nothing moves" in done.stdout
+    assert set(on.called()) == {"lb1 cluster_lock", "lb2 cluster_lock"}
+
+
+def test_what_has_become_unfit_before_the_lock_is_refused(tmp_path: Path) -> None:
+    on = stage(tmp_path)
+    after = Site(on.site.plan)
+    after.seen["lb2"]["ipvs"]["daemons"] = ""
+    on.show(after, "then.lb1.cluster_lock", "lb2")
+
+    done = on.play("switchover.yml", "-e", "to=lb2")
+
+    assert done.returncode == 2
+    assert "host lb2: its connection sync daemon (backup) does not run" in done.stdout
+    assert on.called("lvs_demotion") == []
+    assert [one["host"] for one in on.calls() if one["module"] == "cluster_lock" and not taking(one)]
 
 
 def test_it_waits_for_a_new_owner_that_is_not_ready(tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def test_a_whole_cluster_is_updated_while_it_serves(on: Stage, tmp_path: Path) -
 
 
 def test_an_update_that_stopped_goes_on_where_it_stood(on: Stage, tmp_path: Path) -> None:
-    # At first it only looks.
-    on.answers("lb2", "lvs_upgrade.2", failed=True, msg="dpkg was interrupted")
+    # At first it only looks, and under the lock again.
+    on.answers("lb2", "lvs_upgrade.3", failed=True, msg="dpkg was interrupted")
 
     code, said = update(on, tmp_path)
 
