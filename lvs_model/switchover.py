@@ -67,10 +67,10 @@ def switchover(
     (bool) accepts connections that the target does not know and real servers that only its checks find dead,
     ``accept`` names unreachable directors without which to go on, ``reason`` and ``operator`` are recorded.
 
-    Returns plain data: ``before``, ``leave`` and ``after`` (by host, the arguments of each of the three
-    steps, as switchover_steps has them), ``expected`` (by host, addresses that it shall ``own`` and ``lack``
-    afterwards), ``moves`` (``instances``, ``vips``, ``from`` and ``to``), ``changes`` (whether there is
-    anything to do), ``settle_s`` (seconds until the new owner is known), ``summary`` (text). Raises
+    Returns plain data: ``before``, ``leave``, ``after`` and ``undo`` (by host, the arguments of each of
+    the steps, as switchover_steps has them), ``expected`` (by host, addresses that it shall ``own`` and
+    ``lack`` afterwards), ``moves`` (``instances``, ``vips``, ``from`` and ``to``), ``changes`` (whether
+    there is anything to do), ``settle_s`` (seconds until the new owner is known), ``summary`` (text). Raises
     ModelError with everything that forbids it.
     """
     options = options or {}
@@ -95,17 +95,22 @@ def switchover(
     site = Site(plan, meant["cluster"], to, seen, {name: one[0] for name, one in owners.items()})
     steps = steps_of(site, moving)
     stamp = {key: str(options.get(key) or "") for key in ("reason", "operator")}
+    for host, one in steps.by_name["undo"].items():
+        # Whose demotion it was, and why, is as it was, too.
+        former = seen[host].overrides.demotion
+        if former is not None:
+            one.update(reason=former.reason, operator=former.operator)
     return {
         **meant,
         "to": to,
-        **{name: {host: one | stamp for host, one in step.items()} for name, step in steps.by_name.items()},
+        **{name: {host: stamp | one for host, one in step.items()} for name, step in steps.by_name.items()},
         "moves": [
             {"instances": mover.names, "vips": mover.vips, "from": site.owners[mover.name], "to": to}
             for mover in moving
             if site.owners[mover.name] != to
         ],
         "expected": {host: _expected(moving, host, to) for host in meant["directors"] if host in seen},
-        "changes": any(steps.by_name.values()),
+        "changes": any(steps.by_name[name] for name in ("before", "leave", "after")),
         "settle_s": cluster["settle_s"],
         "summary": steps.lines,
     }

@@ -2,7 +2,8 @@
 
 ``before``: whoever must come behind the new owner is put there, and the new owner where it belongs.
 ``leave``: the owner gives the VIPs away. ``after``: what was only for the moment is taken back. Without
-failback no backup takes VIPs from a living owner, so that nothing needs to stay.
+failback no backup takes VIPs from a living owner, so that nothing needs to stay. ``undo``: where the owner
+did not give the VIPs away, what ``before`` has changed to last is as it was.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Steps:
     """By step and host the arguments of lvs_demotion, or the command of another engine; text for people."""
 
     by_name: dict[str, dict[str, dict[str, Any]]] = field(
-        default_factory=lambda: {"before": {}, "leave": {}, "after": {}}
+        default_factory=lambda: {"before": {}, "leave": {}, "after": {}, "undo": {}}
     )
     lines: list[str] = field(default_factory=list)
 
@@ -130,6 +131,8 @@ def _elect(site: Site, mover: Mover, file: str, owner: str, steps: Steps) -> Non
             steps.place(site, "after", host, file, 0)
         elif now != then or seen.place(file) != then:
             steps.place(site, "before", host, file, then)
+            if owner != site.to:
+                steps.place(site, "undo", host, file, now)
         if seen.place(file) != now:
             steps.lines.append(
                 f"{host} was left at {seen.place(file)} in the election of {mover.name}: mended"

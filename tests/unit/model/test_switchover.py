@@ -117,6 +117,10 @@ def test_and_back_it_is_demoted_no_longer() -> None:
     assert numbers(work, "before") == {"lb1": {FILE: 0}}
     assert numbers(work, "leave") == {"lb2": {FILE: 0}}
     assert "lb1 is demoted no longer" in work["summary"]
+    # Should lb2 not give them away.
+    assert numbers(work, "undo") == {"lb1": {FILE: -55}}
+    undo = work["undo"]["lb1"]
+    assert (undo["lasting"], undo["reason"], undo["operator"]) == (True, "new kernel", "ana")
 
 
 @pytest.mark.parametrize("change", [failback, third])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.model.builders import Case, Site
-from tests.unit.model.test_switchover import third
+from tests.unit.model.test_switchover import FILE, demoted, failback, third
 
 from .stage import Stage
 
@@ -103,6 +103,31 @@ def test_a_director_that_is_off_may_be_accepted(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert on.called("lvs_demotion") == ["lb1 lvs_demotion"]
+
+
+def test_a_director_that_was_let_in_again_is_put_back_where_the_owner_stays(tmp_path: Path) -> None:
+    """Else it would take the VIPs by itself, past every check."""
+    case = Case()
+    failback(case)
+    on = Stage(tmp_path, case)
+    on.site.owner["edge"] = "lb2"
+    on.site.look()
+    for raw in on.site.seen.values():
+        raw.setdefault("overrides", [])
+    demoted(on.site, "lb1", {FILE: -55})
+    on.show(on.site)
+    on.answers("lb2", "lvs_demotion", failed=True, msg="it still has 192.0.2.10 after 10 s, and owns them on")
+
+    done = on.play("switchover.yml", "-e", "to=lb1")
+
+    assert done.returncode == 2
+    assert "it still has 192.0.2.10" in done.stdout
+    assert "Directors have the places in the election again that they had before" in done.stdout.replace(
+        "\n", " "
+    )
+    placed = [(one["host"], one["args"]["places"]) for one in on.calls() if one["module"] == "lvs_demotion"]
+    assert placed == [("lb1", {FILE: 0}), ("lb2", {FILE: 0}), ("lb1", {FILE: -55})]
+    assert sorted(on.called()[-2:]) == ["lb1 cluster_lock", "lb2 cluster_lock"]
 
 
 def test_another_run_is_in_the_way(tmp_path: Path) -> None:
