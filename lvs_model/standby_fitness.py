@@ -17,7 +17,7 @@ _HARMLESS = {"contract", "stale", "hold"}
 OUT = -254
 # Connections that are too young to have been told of, or that ended a moment ago.
 _FEW = 5
-_MOST = 0.9
+_SHARE = 0.01
 _SHOWN = 3
 
 
@@ -146,9 +146,11 @@ def _unknown_connections(
     if plan["clusters"][name]["sync_daemons"] is None or plan["hosts"][to].get("table_on") == "owner":
         return
     here, there = connections(seen[to]), connections(seen[owner])
-    for key, count in there.items():
-        known = here.get(key, 0)
-        if known + _FEW < count * _MOST:
+    for key, servers in there.items():
+        count = sum(servers.values())
+        # One real server's surplus, of connections whose end was not told, makes up for no other's.
+        known = sum(min(here.get(key, {}).get(server, 0), number) for server, number in servers.items())
+        if count - known > max(_FEW, count * _SHARE):
             yield Problem(
                 f"host {to}",
                 f"of {key} it knows {known} established connections, and the owner {owner} has {count}: the "
@@ -157,20 +159,20 @@ def _unknown_connections(
             )
 
 
-def connections(seen: Observation) -> dict[str, int]:
-    """By service key the established connections of all its real servers; empty where they were not read.
+def connections(seen: Observation) -> dict[str, dict[str, int]]:
+    """By service key and real server the established connections; empty where they were not read.
 
     Read from `ipvsadm -ln`, whose lines of real servers end with weight, active and inactive connections
     (ipvsadm.c, print_largenum); never from the table of connections itself.
     """
     text = ((seen.raw.get("status") or {}).get("counters") or {}).get("connections") or ""
-    found: dict[str, int] = {}
+    found: dict[str, dict[str, int]] = {}
     key = None
     for line in text.splitlines():
         words = line.split()
         if words[:1] == ["->"] and key is not None:
-            found[key] += int(words[-2]) if words[-2].isdigit() else 0
+            found[key][words[1]] = int(words[-2]) if words[-2].isdigit() else 0
         elif words[:1] and words[0] in {"TCP", "UDP", "SCTP", "FWM"}:
             key = " ".join(words[: 3 if words[2:3] == ["IPv6"] else 2])
-            found[key] = 0
+            found[key] = {}
     return found

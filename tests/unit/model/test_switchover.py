@@ -308,13 +308,13 @@ def one_dead(found: Site) -> None:
     found.seen["lb2"]["ipvs"]["table"] = "\n".join(line for line in lines if "192.0.2.21" not in line)
 
 
-def counted(count: int) -> dict[str, Any]:
+def counted(count: int, other: int = 3) -> dict[str, Any]:
     listing = f"""IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
   -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
 TCP  192.0.2.10:80 wrr
   -> 192.0.2.21:80                Route   3      {count}         12
-  -> 192.0.2.22:80                Route   2      3          0
+  -> 192.0.2.22:80                Route   2      {other}          0
 FWM  7 IPv6 wlc persistent 300
 """
     return {"counters": {"connections": listing}}
@@ -391,6 +391,33 @@ def test_what_the_operator_may_accept(change: Any) -> None:  # noqa: ANN401
     change(found)
 
     assert decided(found, "lb2", force=True)["changes"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "target", "refuses"),
+    [
+        # A tenth is not few.
+        ((1000, 0), (895, 0), True),
+        ((1000, 0), (989, 0), True),
+        ((1000, 0), (990, 0), False),
+        # Too young to have been told of.
+        ((6, 0), (1, 0), False),
+        ((7, 0), (1, 0), True),
+        # What one knows too many of makes up for nothing.
+        ((100, 100), (80, 300), True),
+        ((100, 100), (100, 300), False),
+    ],
+)
+def test_how_many_connections_may_be_unknown(
+    owner: tuple[int, int], target: tuple[int, int], *, refuses: bool
+) -> None:
+    found = site()
+    found.seen["lb1"]["status"], found.seen["lb2"]["status"] = counted(*owner), counted(*target)
+
+    if refuses:
+        assert "the others would break" in refused(found, "lb2")[0]
+    else:
+        assert decided(found, "lb2")["changes"]
 
 
 def test_a_standby_that_is_off_may_be_accepted() -> None:
