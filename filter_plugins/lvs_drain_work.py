@@ -60,10 +60,10 @@ RETURN = r"""
 _value:
   description:
     - C(problems), a list of texts. Where it is empty also the following.
-    - C(first), the directors to tell before the others; C(steps), each with its C(percent) of the weight and, by director, the C(arguments) of lvs-override;
-      C(every_s), seconds between two of them; C(owners), by director that owns VIPs the arguments of
-      C(lvs-override wait); C(wait_s) and C(look_s), seconds to wait at most, and for each look;
-      C(changes), whether there is anything to do; C(summary), texts for the operator.
+    - C(first), the directors to tell before the others; C(steps), each with its C(percent) of the weight and,
+      by director, the C(arguments) of lvs-override; C(every_s), seconds between two of them; C(owners), by
+      director that owns VIPs the arguments of C(lvs-override wait); C(wait_s) and C(look_s), seconds to wait
+      at most, and for each look; C(changes), whether there is work; C(summary), texts for the operator.
   type: dict
 """
 
