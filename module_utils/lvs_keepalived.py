@@ -30,7 +30,7 @@ SIGJSON = signal.SIGRTMIN + 2
 # Both versions write them to /run, or to /run/keepalived with `use_pid_dir` (core/main.c, include/pidfile.h).
 PID_FOLDERS = ("/run", "/run/keepalived")
 CONFIGURATION = "/etc/keepalived/keepalived.conf"
-# There while a deployment has laid down another election that is not in effect yet (lvs_model/election_change).
+# There while another election is laid down and not in effect yet (lvs_model/election_change.py).
 FORMER = "/run/lvs-toolkit.former-election"
 _TRANSPORT = {
     *("vrrp_instance", "unicast_peer", "mcast_src_ip", "mcast_dst_ip"),

@@ -11,10 +11,9 @@ from hashlib import sha256
 from typing import Any
 
 from lvs_model.components.nftables import RULES, TABLE
+from lvs_model.elections import CONFIGURATION
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
-
-from lvs_model.elections import CONFIGURATION
 
 from .pretended import Raw, checker_dump, daemons_text, elections_json, held, link, mac, table_text
 
