@@ -74,8 +74,10 @@ class Round:
         """Return the requests per CPU second of `mode`, divided by those of `base`.
 
         The number of requests is the same, so it is the costs' inverse ratio. None where noise has eaten one
-        of the costs.
+        of the costs, or one of the ways is not there.
         """
+        if not {mode, base} <= self.ways.keys():
+            return None
         cost, of_base = self.cost(mode), self.cost(base)
         return of_base / cost if cost > 0 and of_base > 0 else None
 
@@ -85,11 +87,10 @@ def read_round(answer: Mapping[str, Any]) -> Round:
     return Round(Window(**answer["idle"]), {way: Window(**one) for way, one in answer["ways"].items()})
 
 
-def order(number: int) -> list[str]:
+def order(number: int, ways: Sequence[str]) -> list[str]:
     """Return the ways in the order of a round: each round begins one further, so none is always the first."""
-    ways = list(WAYS)
     begin = number % len(ways)
-    return ways[begin:] + ways[:begin]
+    return [*ways[begin:], *ways[:begin]]
 
 
 def figures(rounds: Sequence[Round]) -> dict[str, Any]:
@@ -110,7 +111,11 @@ def figures(rounds: Sequence[Round]) -> dict[str, Any]:
             medians[name] = middle(ratios) if ratios else None
             spreads[name] = spread(ratios) if ratios else []
             counted[name] = len(ratios)
-    shares = {mode: [one.cost(mode) / one.work(DIRECT) for one in rounds] for mode in MODES}
+    shares = {
+        mode: [one.cost(mode) / one.work(DIRECT) for one in rounds]
+        for mode in MODES
+        if all(mode in one.ways for one in rounds)
+    }
     return {
         **medians,
         "spread": spreads,
@@ -124,10 +129,12 @@ def measure(lab: Lab, rounds: int, requests: int) -> list[Round]:
     """Bring the lab up, make the ways, and measure them; LabError or FailedError where one does not serve."""
     lab.up()
     _say("making five ways to the real server, and HAProxy's package is installed")
-    set_up(lab.runner(SERVER), lab.runner(DIRECTOR))
+    ways = set_up(lab.runner(SERVER), lab.runner(DIRECTOR))
+    if missing := sorted(WAYS.keys() - set(ways)):
+        _say(f"not measured, since the emulated processor cannot run it: {', '.join(missing)}")
     measured = []
     for number in range(rounds):
-        measured.append(read_round(ask(lab.runner(CLIENT), order(number), requests)))
+        measured.append(read_round(ask(lab.runner(CLIENT), order(number, ways), requests)))
         if measured[-1].work(DIRECT) <= 0:
             raise FailedError("the direct way took no CPU time at all: ask for more with --requests")
         _say(f"round {number + 1} of {rounds}")

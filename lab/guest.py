@@ -181,7 +181,9 @@ class Guest:
         accelerator = accel.choose(self._home, image.kernel)
         port = free_ports(FIRST_PORT, SLOTS + 1)
         argv = command(image, nodes, self._dir, accelerator=accelerator, memory=memory, port=port)
-        self.serial_log.unlink(missing_ok=True)
+        if self.serial_log.exists():
+            # Why the last one ended, if it was not taken down: a panic's words are there and nowhere else.
+            self.serial_log.replace(self.serial_log.with_suffix(".before"))
         with step(f"starting the guest ({accelerator}, {memory} MiB)") as progress:
             # The snapshot, a nameless file, grows where the lab's other things are.
             environment = {**os.environ, "TMPDIR": str(self._dir)}

@@ -279,7 +279,8 @@ def _clusters_of(plan: dict[str, Any], hosts: list[str]) -> list[str]:
 def _settle_s(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> float:
     """Seconds that a cluster needs to have an owner again after a change of its directors.
 
-    keepalived may elect anew at every reload. The others' managers keep what they have, unless one starts.
+    keepalived may elect anew at every reload. The others' managers keep what they have, unless one starts, or
+    the preferred director is to have its role back: then a reload may give it to it.
     """
     cluster = plan["clusters"][name]
     elects = any(one["router_id"] is not None for one in cluster["instances"])
@@ -287,7 +288,9 @@ def _settle_s(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> 
         host in seen and not seen[host].runs(plan["hosts"][host]["engine_unit"])
         for host in cluster["directors"]
     )
-    return float(cluster["settle_s"]) if elects or starts else 0
+    preferred = next(iter(cluster["directors"]))
+    goes_back = cluster["failback"] and preferred in seen and not _owns(plan, seen[preferred])
+    return float(cluster["settle_s"]) if elects or starts or goes_back else 0
 
 
 def _again(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:

@@ -11,7 +11,7 @@ SHOWN = """\
 IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes
   -> RemoteAddress:Port
-TCP  192.0.2.30:7000                   {nat}     2240     {nat_out}   127360   505920
+TCP  192.0.2.30:7000                   320     {nat}     {nat_out}   127360   505920
   -> 203.0.113.21:7000                 320     2240     1600   127360   505920
 TCP  192.0.2.40:7000                   320     2240     {dr_out}   127360        0
   -> 203.0.113.21:7000                 320     2240        0   127360        0

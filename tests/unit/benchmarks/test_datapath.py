@@ -66,6 +66,12 @@ def test_figures_are_medians_and_spreads_of_ratios_within_rounds() -> None:
     }
 
 
+def test_a_way_that_the_processor_cannot_run_has_no_ratio() -> None:
+    found = figures([_round({way: cost for way, cost in _COSTS.items() if way != "haproxy"})])
+    assert (found["dr_to_routing"], found["dr_to_haproxy"], found["haproxy_to_routing"]) == (2.0, None, None)
+    assert "haproxy" not in found["to_direct"]
+
+
 def test_rounds_without_a_ratio_are_told() -> None:
     noisy = _round(_COSTS | {"dr": -0.5})
     found = figures([noisy, _round(), noisy])
@@ -79,12 +85,12 @@ def test_rounds_without_a_ratio_are_told() -> None:
 
 
 def test_each_way_has_each_place_of_a_round_once() -> None:
-    rows = [order(number) for number in range(len(WAYS))]
+    rows = [order(number, list(WAYS)) for number in range(len(WAYS))]
     for row in rows:
         assert set(row) == set(WAYS)
     for column in zip(*rows, strict=True):
         assert set(column) == set(WAYS)
-    assert order(len(WAYS)) == order(0)
+    assert order(len(WAYS), list(WAYS)) == order(0, list(WAYS))
 
 
 class _Lab:
@@ -102,7 +108,7 @@ class _Lab:
     def runner(self, name: str) -> Node:
         ways = {way: {"busy": 10 + cost, "seconds": 10 + cost} for way, cost in _COSTS.items()}
         answer = json.dumps({"idle": {"busy": 0.0, "seconds": 3.0}, "ways": ways})
-        return Node(answer if name == CLIENT else SHOWN.format(nat=320, nat_out=1600, dr_out=0))
+        return Node(answer if name == CLIENT else SHOWN.format(nat=2240, nat_out=1600, dr_out=0))
 
 
 def test_ratios_are_printed_and_written(
@@ -123,8 +129,8 @@ def test_a_run_that_proves_nothing_writes_nothing(
 ) -> None:
     monkeypatch.setattr(datapath, "Lab", _Lab)
     place = tmp_path / "figures.json"
-    assert main(["datapath", "--rounds", "4", "--requests", "100", "--output", str(place)]) == 1
-    assert "bench: dr: IPVS saw 320 connections to 192.0.2.40:7000, not 400" in capsys.readouterr().err
+    assert main(["datapath", "--rounds", "8", "--requests", "100", "--output", str(place)]) == 1
+    assert "bench: dr: IPVS saw 2240 packets to 192.0.2.40:7000, too few for 800" in capsys.readouterr().err
     assert not place.exists()
 
 

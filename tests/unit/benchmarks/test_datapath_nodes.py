@@ -25,6 +25,7 @@ from bench.datapath_nodes import (
     director_commands,
     prove,
     server_commands,
+    set_up,
 )
 from bench.on_nodes.asking import idle_seconds, measured
 from bench.processes import ROOT, FailedError
@@ -111,7 +112,9 @@ def test_the_inventory_has_the_addresses_of_the_ways() -> None:
     own = {
         name: {str(a) for place in node.attachments for a in place.addresses} for name, node in nodes.items()
     }
-    assert {WAYS["direct"].address, WAYS["routing"].address} == own[SERVER]
+    assert {WAYS["direct"].address, WAYS["nat"].local} == own[SERVER]
+    subnets = {name: {a.rpartition(".")[0] for a in found} for name, found in own.items()}
+    assert WAYS["routing"].address.rpartition(".")[0] in subnets[SERVER] - subnets[CLIENT], "by the director"
     assert {way.peer for name, way in WAYS.items() if name != "haproxy"} == own[CLIENT]
     assert WAYS["haproxy"].peer in own[DIRECTOR]
     vips = {way.address for way in WAYS.values()} - own[SERVER]
@@ -144,20 +147,23 @@ def test_haproxy_balances_tcp() -> None:
 
 
 def test_counters_of_services_not_of_servers() -> None:
-    assert counters(SHOWN.format(nat=320, nat_out=1600, dr_out=0)) == {
-        "192.0.2.30:7000": (320, 1600),
-        "192.0.2.40:7000": (320, 0),
-        "192.0.2.50:7000": (320, 0),
+    assert counters(SHOWN.format(nat=2240, nat_out=1600, dr_out=0)) == {
+        "192.0.2.30:7000": (2240, 1600),
+        "192.0.2.40:7000": (2240, 0),
+        "192.0.2.50:7000": (2240, 0),
     }
 
 
 @pytest.mark.parametrize(
     ("counted", "said"),
     [
-        ({"nat": 12, "nat_out": 60, "dr_out": 0}, "nat: IPVS saw 12 connections to 192.0.2.30:7000, not 300"),
-        ({"nat": 320, "nat_out": 0, "dr_out": 0}, "nat: IPVS saw 0 packets of answers"),
-        ({"nat": 320, "nat_out": 1600, "dr_out": 7}, "dr: IPVS saw 7 packets of answers"),
-        (None, "dr: IPVS saw 0 connections"),
+        (
+            {"nat": 84, "nat_out": 60, "dr_out": 0},
+            "nat: IPVS saw 84 packets to 192.0.2.30:7000, too few for 300",
+        ),
+        ({"nat": 2240, "nat_out": 0, "dr_out": 0}, "nat: IPVS saw 0 packets of answers"),
+        ({"nat": 2240, "nat_out": 1600, "dr_out": 7}, "dr: IPVS saw 7 packets of answers"),
+        (None, "dr: IPVS saw 0 packets"),
     ],
 )
 def test_a_mode_that_was_another_way_is_refused(counted: dict[str, int] | None, said: str) -> None:
@@ -166,7 +172,7 @@ def test_a_mode_that_was_another_way_is_refused(counted: dict[str, int] | None, 
 
 
 def test_modes_that_were_as_named_are_accepted() -> None:
-    prove(Node(SHOWN.format(nat=320, nat_out=1600, dr_out=0)), 300)
+    prove(Node(SHOWN.format(nat=2240, nat_out=1600, dr_out=0)), 300)
 
 
 class _Recording(Node):
@@ -179,6 +185,11 @@ class _Recording(Node):
     ) -> Result:
         self.said = argv, stdin
         return super().run(argv)
+
+
+@pytest.mark.parametrize(("said", "left_out"), [("", set()), ("no-haproxy-here\n", {"haproxy"})])
+def test_a_processor_that_cannot_run_haproxy_leaves_the_other_ways(said: str, left_out: set[str]) -> None:
+    assert set(set_up(Node(""), Node(said))) == WAYS.keys() - left_out
 
 
 def test_the_client_is_sent_the_program_and_the_ways_in_their_order() -> None:

@@ -12,6 +12,9 @@ from lab.node_files import own_files
 from lab.nodevars import Settings
 from tests.unit.lab.builders import hostvars
 
+# What each node has, whatever is said of it.
+EVERY = {f"usr/lib/python3/dist-packages/lab_bytecode.{kind}" for kind in ("py", "pth")}
+
 NETWORKS = {
     "front": {"interface": "eth0", "subnets": ["192.0.2.0/24", "2001:db8::/64"]},
     "back": {"interface": "eth1", "subnets": ["198.51.100.0/24", "2001:db8:1::/64"]},
@@ -25,7 +28,7 @@ def node(**variables: object) -> Node:
 
 def test_a_host_that_says_nothing_is_plain() -> None:
     assert node().settings == Settings()
-    assert own_files(node()) == {}
+    assert set(own_files(node())) == EVERY
 
 
 def test_routes_become_a_batch_for_ip_and_the_default_one_replaces_podmans() -> None:
@@ -52,7 +55,7 @@ def test_routes_become_a_batch_for_ip_and_the_default_one_replaces_podmans() -> 
 
 def test_a_router_forwards_without_filters_or_redirects() -> None:
     files = own_files(node(lab_router=True))
-    assert set(files) == {"etc/sysctl.d/90-lvs-lab-router.conf"}
+    assert set(files) == {"etc/sysctl.d/90-lvs-lab-router.conf"} | EVERY
     lines = files["etc/sysctl.d/90-lvs-lab-router.conf"].content.decode().splitlines()
     assert lines[:2] == ["net.ipv4.ip_forward = 1", "net.ipv6.conf.all.forwarding = 1"]
     for name in ("all", "default", "eth0", "eth1"):

@@ -244,3 +244,18 @@ def test_an_owner_is_waited_for_where_there_may_be_a_new_one(method: str) -> Non
 
     site.seen["lb2"]["units"][UNITS[method][0]] = {"ActiveState": "inactive", "UnitFileState": "enabled"}
     assert work(site)["settle_s"] == settle > 0
+
+
+@pytest.mark.parametrize("method", [name for name in ENGINES if name != "vrrp"])
+@pytest.mark.parametrize("failback", [True, False])
+def test_a_role_that_goes_back_is_waited_for(method: str, failback: bool) -> None:
+    """A reload with failback on gives it back: to verify meanwhile would find nobody serving."""
+    case = Case()
+    ENGINES[method](case)
+    case.document["failover"]["failback"] = failback
+    site = Site(case.plan())
+    site.owner["edge"] = "lb2"
+    site.look()
+    changed(site, "lb1")
+
+    assert (work(site)["settle_s"] > 0) is failback
