@@ -9,7 +9,7 @@ A figure is requests per director CPU second of one way, divided by those of ano
 that a CPU second of the director bears 0.8 times as many requests by NAT as by plain routing. Ways: DR, TUN,
 NAT, plain routing, HAProxy in TCP mode; one real server, one request after the other, each a TCP connection
 with 128 bytes there and 1 KiB back. With many at once HAProxy would take several for each wake-up, and come
-out better.
+out better. Where the lab's processor cannot run it (an emulated one without cmpxchg16b), its ratios are null.
 
 All nodes share one kernel, where a softirq is counted for whatever it interrupts: a director's CPU time
 cannot be told from the others'. So it is measured as a difference of what the whole machine does:

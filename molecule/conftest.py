@@ -20,7 +20,6 @@ from lab.promise import Promise, read_promise
 from lab.traffic import Ledger, Traffic
 
 PROJECT = Path(__file__).resolve().parent.parent
-PATIENT_S = 3.0
 SSH_CONFIG = PROJECT / "build" / "lab" / "ssh_config"
 
 pytest_plugins = ["shared.checks"]
@@ -74,17 +73,12 @@ def playbook(inventories: list[Path]) -> Callable[..., PlaybookRun]:
 
 
 @pytest.fixture
-def traffic(promise: Promise) -> Iterator[Callable[..., Traffic]]:
-    """Start the open-loop client; what a test does not stop is stopped at its end.
-
-    patient: a request is lost after 3 s only, for tests in which none may be lost: while Ansible's modules
-    keep both emulated CPUs busy, an answer can take a second without anything being wrong.
-    """
+def traffic(promise: Promise) -> Iterator[Callable[[], Traffic]]:
+    """Start the open-loop client; what a test does not stop is stopped at its end."""
     started: list[Traffic] = []
 
-    def start(*, patient: bool = False) -> Traffic:
-        timeout_s = PATIENT_S if patient else TIMEOUT_S
-        options = {**promise.request, "interval": INTERVAL_S, "timeout": timeout_s, "duration": 600}
+    def start() -> Traffic:
+        options = {**promise.request, "interval": INTERVAL_S, "timeout": TIMEOUT_S, "duration": 600}
         started.append(Traffic(promise.client, options))
         return started[-1]
 
@@ -117,9 +111,7 @@ def report() -> Callable[..., None]:
         seen = ledger.summary
         outage = f", outage {seen['gap']:.2f} s" if seen["failed"] else ""
         theory = f" (theory {' to '.join(f'{one:.2f}' for one in theory_s)} s)" if theory_s else ""
-        slow = sum(row["ok"] and row["ended"] - row["scheduled"] > TIMEOUT_S for row in ledger.rows)
         lost = f"{seen['failed']} of {seen['total']} requests lost"
-        lost += f", {slow} answered after more than {TIMEOUT_S:g} s" if slow else ""
         _LEDGERS.append(f"{title}: {lost}{outage}{theory}; {dict(seen['by_server'])}")
 
     return show

@@ -22,7 +22,7 @@ DIRECTORS = ("lb1", "lb2")
 REAL_SERVERS = ("web1", "web2", "web3")
 
 Playbook = Callable[..., PlaybookRun]
-Start = Callable[..., Traffic]
+Start = Callable[[], Traffic]
 Until = Callable[..., None]
 Report = Callable[..., None]
 Change = Callable[[Callable[[dict[str, Any]], object]], str]
@@ -66,7 +66,7 @@ def test_a_vip_and_a_weight_come_and_go_without_a_lost_request(
     before = lives(lab)
     weights = tmp_path / "weights.yml"
     weights.write_text(yaml.safe_dump({"all": {"hosts": {"web3": {"lvs_weight": 2}}}}))
-    client = traffic(patient=True)
+    client = traffic()
 
     more = playbook(
         "site.yml",
@@ -92,7 +92,7 @@ def test_a_check_that_no_server_passes_stops_before_the_active_director(
     lab: Lab, playbook: Playbook, changed: Change, traffic: Start
 ) -> None:
     digest = lab.run("lb1", ["sha256sum", "/etc/keepalived/keepalived.conf"]).stdout
-    client = traffic(patient=True)
+    client = traffic()
 
     run = playbook("site.yml", "-e", changed(lambda one: one["services"][0]["check"].update(status=299)))
 

@@ -15,7 +15,7 @@ SERVERS = ("loadbalancer", "backup", "real1", "real2", "real3")
 ROUNDS = 8
 TOOL = "/usr/local/lib/lvs-toolkit/lvs-heartbeat"
 
-Start = Callable[..., Traffic]
+Start = Callable[[], Traffic]
 Report = Callable[..., None]
 Until = Callable[..., None]
 Split = Callable[..., Callable[[], bool]]
@@ -83,7 +83,7 @@ def test_without_failback_nothing_goes_back(  # noqa: PLR0913, PLR0917 - fixture
     until: Until,
     serve: Split,
 ) -> None:
-    client = traffic(patient=True)
+    client = traffic()
     run = playbook("site.yml", *otherwise(lambda document: document["failover"].update(failback=False)))
     ledger = client.stop()
     report("failback is turned off", ledger)
@@ -96,7 +96,7 @@ def test_without_failback_nothing_goes_back(  # noqa: PLR0913, PLR0917 - fixture
     until("all five serve", serve(*SERVERS), timeout_s=120)
     assert directors.owners() == [other], "who comes back comes back as the standby"
 
-    client = traffic(patient=True)
+    client = traffic()
     run = playbook("site.yml")
     ledger = client.stop()
     report("failback is turned on again", ledger)

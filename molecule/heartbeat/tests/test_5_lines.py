@@ -18,7 +18,7 @@ INTERFACES = {"front": "eth0", "sync": "eth1"}
 WATCHED_S = 18.0
 TOOL = "/usr/local/lib/lvs-toolkit/lvs-heartbeat"
 
-Start = Callable[..., Traffic]
+Start = Callable[[], Traffic]
 Report = Callable[..., None]
 Until = Callable[..., None]
 
@@ -36,7 +36,7 @@ def test_one_line_cut_moves_nothing(
 ) -> None:
     active = directors.active()
     (other,) = set(DIRECTORS) - {active}
-    client = traffic(patient=True)
+    client = traffic()
     lab.faults.drop(other, f"udp/694@{network}")
     try:
         time.sleep(WATCHED_S)

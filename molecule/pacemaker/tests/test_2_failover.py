@@ -14,7 +14,7 @@ from lab.traffic import Traffic
 SERVERS = ("loadbalancer", "backup", "real1", "real2", "real3")
 ROUNDS = 8
 
-Start = Callable[..., Traffic]
+Start = Callable[[], Traffic]
 Report = Callable[..., None]
 Until = Callable[..., None]
 Split = Callable[..., Callable[[], bool]]
@@ -65,7 +65,7 @@ def test_without_failback_nothing_goes_back(
     report: Report,
     power_loss: Loss,
 ) -> None:
-    client = traffic(patient=True)
+    client = traffic()
     run = playbook("site.yml", *otherwise(lambda document: document["failover"].update(failback=False)))
     ledger = client.stop()
     report("failback is turned off", ledger)
@@ -78,7 +78,7 @@ def test_without_failback_nothing_goes_back(
 
     assert directors.owners() == [other], "who comes back comes back as the standby"
 
-    client = traffic(patient=True)
+    client = traffic()
     run = playbook("site.yml")
     ledger = client.stop()
     report("failback is turned on again, and the role goes back", ledger)

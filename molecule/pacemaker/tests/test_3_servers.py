@@ -17,7 +17,7 @@ SERVERS = ("loadbalancer", "backup", "real1", "real2", "real3")
 ROUNDS = 8
 PAGE = "/run/lab-backend/page"
 
-Start = Callable[..., Traffic]
+Start = Callable[[], Traffic]
 Report = Callable[..., None]
 Until = Callable[..., None]
 Split = Callable[..., Callable[[], bool]]
@@ -80,7 +80,7 @@ def test_maintenance_of_a_real_server_loses_no_request(
     until: Until,
     serve_during: Split,
 ) -> None:
-    client = traffic(patient=True)
+    client = traffic()
     run = playbook("site.yml", *otherwise(real3={"lvs_state": "drained"}))
     assert run.returncode == 0
     until("real3 gets nothing", serve_during(client, *without("real3")), timeout_s=60)

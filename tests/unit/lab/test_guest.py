@@ -7,13 +7,14 @@ import os
 import platform
 import re
 import socket
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from lab.errors import LabError
-from lab.guest import SLOTS, Guest, State, command, free_ports, guest_memory
+from lab.guest import NICE, SLOTS, Guest, State, command, free_ports, guest_memory, prefer
 from lab.home import Home
 from lab.images import Image
 from lab.keys import Keys
@@ -131,3 +132,22 @@ def test_a_guest_that_never_starts_says_why(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(LabError, match="QEMU does not start"):
         guest.ensure(GUEST, NODES)
     assert len(guest.memories) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may prefer a process")
+def test_the_guest_goes_before_what_drives_it() -> None:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        try:
+            prefer(process.pid)
+            assert os.getpriority(os.PRIO_PROCESS, process.pid) == NICE
+            group = Path("/proc", str(process.pid), "autogroup")
+            if group.exists():  # a kernel may be without (sched(7))
+                assert group.read_text().split()[-1] == str(NICE)
+        finally:
+            process.kill()
+
+
+def test_a_process_that_is_gone_is_no_error() -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+        prefer(process.pid)
