@@ -34,6 +34,11 @@ bench: venv ## Measure plan and controller, minutes long: figures in build/bench
 bench-datapath: lab-tools ## Measure DR, TUN, NAT, routing and HAProxy in the lab: ratios in build/bench-datapath.json
 	@$(PYTHON_BIN) -m bench datapath $(BENCH)
 
+# Neither is this.
+.PHONY: bench-deploy
+bench-deploy: lab-tools ## Measure our first and converged deployments against plain tasks in the lab: ratios in build/bench-deploy.json
+	@$(PYTHON_BIN) -m bench deploy $(BENCH)
+
 .PHONY: scenario
 scenario: lab-tools ## One Molecule scenario on the lab, with its whole output: make scenario S=default
 	@test -n "$(S)" || { echo "which scenario? make scenario S=NAME, of: $$(ls molecule | grep -v '^shared$$' | xargs)" >&2; exit 2; }

@@ -1,6 +1,7 @@
 """Measure the plan and the controller, print the figures and write them as JSON (`make bench`).
 
-`python -m bench datapath` measures the data path instead, in the lab: bench/datapath.py.
+`python -m bench datapath` measures the data path instead, in the lab: bench/datapath.py; and
+`python -m bench deploy` deployments against plain tasks: bench/deploy.py.
 No threshold and no verdict here: timings on a busy machine say nothing, so look at the spread.
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.estate import Size, inventory
-from bench.figures import exponent, machine, middle, spread
+from bench.figures import exponent, growth, machine, middle, spread
 from bench.processes import ROOT, Cost, FailedError, run
 
 # A command that writes to the folder that it is given.
@@ -33,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from bench import datapath  # noqa: PLC0415
 
         return datapath.main(arguments[1:])
+    if arguments[:1] == ["deploy"]:
+        from bench import deploy  # noqa: PLC0415 - as above
+
+        return deploy.main(arguments[1:])
     options = _options(arguments)
     try:
         # All of them before anything is measured: that takes minutes.
@@ -125,12 +130,19 @@ class Bench:
             plans[size.hosts], sites[size.hosts] = self._controller(size)
         return {
             "what": "site.yml on a cluster that is as planned, with as many services as its hosts make pools "
-            "of 10; hosts are simulated behind the connection, so ssh's own CPU time is not in it",
+            "of 10; hosts are simulated behind the connection, so ssh's own CPU time is not in it; exponent: "
+            "growth of the CPU seconds of all, 1 is linear",
             "cpu_seconds_per_host": {str(hosts): _each(costs, hosts) for hosts, costs in sites.items()},
             "plan_cpu_seconds_per_host": {str(hosts): _each(costs, hosts) for hosts, costs in plans.items()},
             "seconds": {
                 str(hosts): middle([cost.seconds for cost in costs]) for hosts, costs in sites.items()
             },
+            "peak_mb": {
+                str(hosts): middle([cost.peak_mb for cost in costs]) for hosts, costs in sites.items()
+            },
+            "exponent": growth(
+                {hosts: [cost.cpu_seconds for cost in costs] for hosts, costs in sites.items()}
+            ),
             "runs": self.runs,
             "spread": {
                 "cpu_seconds_per_host": {

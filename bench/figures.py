@@ -36,6 +36,11 @@ def exponent(seconds: Mapping[int, float]) -> float:
     return significant(slope)
 
 
+def growth(costs: Mapping[int, Sequence[float]]) -> float | None:
+    """The exponent of the medians of costs by size; None where fewer than two sizes tell nothing of it."""
+    return exponent({size: median(values) for size, values in costs.items()}) if len(costs) > 1 else None
+
+
 def machine() -> dict[str, object]:
     """What the figures were measured on."""
     information = Path("/proc/cpuinfo").read_text()

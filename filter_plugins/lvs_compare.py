@@ -42,7 +42,7 @@ author: The LVS cluster toolkit's maintainers
 EXAMPLES = r"""
 - name: Fail where a director is not as planned
   ansible.builtin.assert:
-    that: (__plan | lvs_compare({'lb1': __seen.observation})).hosts == {}
+    that: "(__plan | lvs_compare({'lb1': __seen.observation})).hosts == {}"
 """
 
 RETURN = r"""
@@ -52,7 +52,9 @@ _value:
     - C(hosts) gives by host that differs its C(changes) as text and what mends them; C(expand),
       C(retire), C(expand_later), C(directors), C(leave), C(begin) and C(contract) are the hosts of each
       step in order; C(again) are the hosts to observe once more afterwards, after C(settle_s) seconds;
-      C(unreachable) and C(summary) are for the operator.
+      C(unreachable) and C(summary) are for the operator. C(classes) are the kinds of change by host,
+      C(digest) names what would be done, C(locks) are the clusters to lock by director, and C(run) is
+      the name of this run.
   type: dict
 """
 
@@ -66,6 +68,7 @@ def lvs_compare(
 
     Raises AnsibleFilterError where an observation cannot be read.
     """
+    from lvs_ansible.run_identity import this_run
     from lvs_model.compare import compare
     from lvs_model.observation import from_result
     from lvs_model.problems import ModelError
@@ -81,7 +84,7 @@ def lvs_compare(
         return {"problems": [str(problem) for problem in error.problems]}
     except ValueError as error:
         raise AnsibleFilterError(f"an observation cannot be read: {error}") from error
-    return {"problems": [], **work}
+    return {"problems": [], "run": this_run().run, **work}
 
 
 class FilterModule:

@@ -18,7 +18,7 @@ short_description: Compare one host with its part of the plan
 version_added: 0.1.0
 description:
   - What P(lvs_compare#filter) says of all hosts, for one host that has just been changed.
-positional: host, result
+positional: host, result, before
 options:
   _input:
     description: The host's part of the plan from P(lvs_plan#filter), C(hosts[host]).
@@ -32,6 +32,12 @@ options:
     description: What a task with M(lvs_facts) registered on the host.
     type: dict
     required: true
+  before:
+    description:
+      - What such a task registered before the change. Services that had fewer living real servers than their
+        minimum already, and have no fewer now, are no difference.
+    type: dict
+    default: {}
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -48,14 +54,19 @@ _value:
 """
 
 
-def lvs_host_work(planned: Mapping[str, Any], host: str, result: Mapping[str, Any]) -> dict[str, Any]:
+def lvs_host_work(
+    planned: Mapping[str, Any],
+    host: str,
+    result: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Compare one host; raises AnsibleFilterError where its observation cannot be read."""
     from lvs_model.compare import host_work
     from lvs_model.observation import from_result
 
-    plain = json.loads(json.dumps([planned, result]))
+    plain = json.loads(json.dumps([planned, result, before or {}]))
     try:
-        return host_work(plain[0], str(host), from_result(plain[1]))
+        return host_work(plain[0], str(host), from_result(plain[1]), from_result(plain[2]))
     except ValueError as error:
         raise AnsibleFilterError(f"an observation cannot be read: {error}") from error
 

@@ -67,11 +67,12 @@ class _Lines:
         self.on_line(text)
 
 
-def run_live(
+def run_live(  # noqa: PLR0913 - what to run, how, and who is told
     argv: Sequence[str],
     *,
     on_line: Callable[[str], None],
     on_silence: Callable[[float], None] = lambda _: None,
+    on_start: Callable[[int], None] = lambda _: None,
     silence_s: float = 5.0,
     limit_s: float | None = None,
     env: Mapping[str, str] | None = None,
@@ -80,9 +81,9 @@ def run_live(
     """Run argv, hand each line of its output (both streams) to on_line as it comes; what became of it.
 
     on_silence(seconds since the start) is called each time that silence_s seconds have passed without a
-    line. After limit_s seconds the command and all that it started in its process group are ended: SIGTERM,
-    then SIGKILL. So they are at KeyboardInterrupt (SIGINT first), which is then raised again. Standard input
-    is empty.
+    line, and on_start once with the number of the process, which leads a group of its own. After limit_s
+    seconds the command and all that it started in its group are ended: SIGTERM, then SIGKILL. So they are at
+    KeyboardInterrupt (SIGINT first), which is then raised again. Standard input is empty.
 
     Raises OSError if the command cannot be started.
     """
@@ -99,6 +100,7 @@ def run_live(
         start_new_session=True,
     ) as process:
         try:
+            on_start(process.pid)
             timed_out = _pump(process, lines, begin, limit_s, silence_s, on_silence)
             if timed_out:
                 _end(process, signal.SIGTERM)

@@ -61,12 +61,13 @@ def run_playbook(
     limit_s: float = 1800,
     on_line: Callable[[str], None] = print,
     on_silence: Callable[[float], None] | None = None,
+    on_start: Callable[[int], None] = lambda _: None,
 ) -> PlaybookRun:
     """Run ansible-playbook with these arguments in the project's tree, with its ansible.cfg.
 
     Each line of output goes to on_line, and after 5 s without one on_silence is called with the seconds so
-    far (default: an on_line that says so). env adds to the environment. A run that fails is returned, not
-    raised.
+    far (default: an on_line that says so); on_start gets the number of the run's process, which leads a group
+    of its own. env adds to the environment. A run that fails is returned, not raised.
 
     Raises LabError if ansible-playbook is not installed or did not end within limit_s seconds.
     """
@@ -84,6 +85,7 @@ def run_playbook(
                 [str(Path(sys.executable).parent / "ansible-playbook"), *arguments],
                 on_line=on_line,
                 on_silence=on_silence or (lambda seconds: on_line(f"... still at it after {seconds:.0f} s")),
+                on_start=on_start,
                 env=environment,
                 cwd=project,
                 limit_s=limit_s,

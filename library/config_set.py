@@ -243,6 +243,12 @@ options:
     type: list
     elements: str
     default: []
+  restore:
+    description:
+      - A kept generation, such as V(000007). Its files are applied in the place of O(files); files that the
+        toolkit has put there since are removed. O(validate) and O(actions) hold for the files that there are,
+        and the actions of the generations since run too.
+    type: str
   keep:
     description: How many committed generations stay, this one included.
     type: int
@@ -335,6 +341,11 @@ generation:
   type: str
   returned: success
   sample: "000012"
+previous:
+  description:
+    - The generation that was in effect before, if this run changes files; null on a new host. For O(restore).
+  type: str
+  returned: success
 recovered:
   description: Interrupted transactions that this run settled first.
   type: list
@@ -403,6 +414,7 @@ rollback_problems:
   returned: when there are any
 """
 
+import signal
 from collections.abc import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
@@ -456,6 +468,7 @@ ARGUMENT_SPEC = {
     "guard_s": {"type": "int", "default": 90},
     "confirm": {"type": "bool", "default": False},
     "installed": {"type": "list", "elements": "str", "default": []},
+    "restore": {"type": "str"},
     "keep": {"type": "int", "default": 5},
     "state_dir": {"type": "str", "default": "/var/lib/lvs-toolkit"},
     "root": {"type": "str", "default": "/"},
@@ -480,6 +493,8 @@ class _Module(AnsibleModule):  # type: ignore[misc]
 
 def main() -> None:
     """Run the module."""
+    # A terminal that goes with the controller must not end a transaction that can still end well.
+    signal.signal(signal.SIGHUP, lambda _signal, _frame: None)
     module = _Module(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         result = apply(parse_request(module.params, module.check_mode))

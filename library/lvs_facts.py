@@ -96,6 +96,21 @@ options:
     description: Whether to list the files that M(config_set) has put on the node. Needs root.
     type: bool
     default: false
+  status:
+    description:
+      - Whether to read what only people want to know, IPVS's counters, since when addresses are there and the
+        kept changes. The kernel's connection table is never read. Needs root.
+    type: bool
+    default: false
+  adverts:
+    description: Interfaces to listen to for VRRP adverts, while everything else is read. Needs root.
+    type: list
+    elements: str
+    default: []
+  adverts_s:
+    description: For how many seconds, from the beginning. More than one interval between two adverts.
+    type: float
+    default: 1.2
 attributes:
   check_mode:
     support: full
@@ -138,6 +153,11 @@ observation:
       description: Version by package, null if it is not fully installed.
       type: dict
       sample: {keepalived: "1:2.3.3-1", ipvsadm: null}
+    holds:
+      description: Those of the asked packages that are held, sorted.
+      type: list
+      elements: str
+      sample: [keepalived]
     units:
       description:
         - Properties by unit, as the texts of C(systemctl show). A property that the unit lacks is null, and
@@ -200,6 +220,24 @@ observation:
       type: list
       elements: str
       sample: [/etc/lvs-toolkit/network.conf]
+    overrides:
+      description:
+        - What operators have overridden on the node, as recorded below C(/var/lib/lvs-toolkit/overrides),
+          each with the C(file) there. A record that cannot be read has nothing else.
+      type: list
+      elements: dict
+      sample: [{file: drained/web1.json, host: web1, reason: new disk, operator: ana, since: 1795400000}]
+    demotions:
+      description:
+        - By file that keepalived tracks in its elections the C(number) in it, which is added to the
+          director's priority, and C(age_s), the seconds since it was written.
+      type: dict
+      sample: {/run/lvs-toolkit.demoted.VI_edge: {number: -55, age_s: 86400.5}}
+    locks:
+      description: The locks on clusters that are kept on the node, likewise.
+      type: list
+      elements: dict
+      sample: [{file: cluster-lock-edge.json, run: 4f1c, operator: ana, pid: 812}]
     euid: {type: int, description: "Effective user that read all this; 0 is root.", sample: 0}
     arp:
       description:
@@ -210,10 +248,29 @@ observation:
       sample:
         - {interface: eth0, address: 192.0.2.10, source: 192.0.2.12, macs: ["52:54:00:00:00:0b"],
            skipped: null}
+    status:
+      description:
+        - Null unless it was asked for. The node's clock C(time) in seconds since 1970; C(counters) with the
+          texts C(connections), C(totals) and C(rates) of ipvsadm, each null without IPVS; C(ages), lists of
+          interface, address and the seconds that it has been there; C(generations), the kept changes from old
+          to new, each with C(generation), C(state), C(started), C(commit), C(operator), C(reason), C(run) and
+          the count of its C(files).
+      type: dict
+    adverts:
+      description:
+        - The last of each kind of VRRP advert that arrived, with C(interface), C(source), C(mac),
+          C(router_id), C(version) and C(priority). Null unless interfaces were given.
+      type: list
+      elements: dict
+      sample:
+        - {interface: eth0, source: 192.0.2.12, mac: "52:54:00:00:00:0b", router_id: 51, version: 3,
+           priority: 150}
     keepalived:
       description:
         - Null unless it was asked for. The process ids C(main), C(vrrp) and C(checker), and as text the VRRP
           state C(json) and the checkers' dump C(data); each is null if that process does not run or answer.
+        - C(transport) has the lines of keepalived.conf that say where adverts go, C(former) whether an
+          earlier election than that of the files runs on.
       type: dict
     ldirectord:
       description:
@@ -231,24 +288,40 @@ problems:
   elements: str
 """
 
+import time
 from typing import Any
 
-from ansible.module_utils import lvs_arp, lvs_host, lvs_keepalived, lvs_ldirectord, lvs_pacemaker
+from ansible.module_utils import (
+    lvs_adverts,
+    lvs_arp,
+    lvs_host,
+    lvs_keepalived,
+    lvs_ldirectord,
+    lvs_pacemaker,
+    lvs_records,
+    lvs_status,
+)
 from ansible.module_utils.basic import AnsibleModule
 
 SCHEMA = 1
-_ASKED = ("keepalived", "ldirectord", "pacemaker", "network", "nftables", "managed")
+_ASKED = ("keepalived", "ldirectord", "pacemaker", "network", "nftables", "managed", "status")
 _PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
     """Read everything that is wanted (the module's arguments) and return the observation."""
+    begin = time.monotonic()
+    listener = lvs_adverts.Listener(wanted["adverts"], host.problems)
     observation: dict[str, Any] = {"schema": SCHEMA, **lvs_host.system(host)}
     for part in ("packages", "units", "modules", "sysctls"):
         observation[part] = getattr(lvs_host, part)(host, wanted[part])
+    observation["holds"] = lvs_host.holds(host, wanted["packages"])
     observation["files"] = lvs_host.files(host, wanted["files"], wanted["marker"])
     observation["users"] = lvs_host.users(wanted["users"])
     observation["unfinished"] = lvs_host.unfinished(host)
+    observation["overrides"] = lvs_records.overrides(host)
+    observation["demotions"] = lvs_records.demotions(host)
+    observation["locks"] = lvs_records.locks(host)
     observation |= lvs_host.network(host) if wanted["network"] else {"network": None, "network_error": None}
     for part in ("nftables", "managed"):
         observation[part] = getattr(lvs_host, part)(host) if wanted[part] else None
@@ -264,6 +337,10 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
         lvs_ldirectord.view(host.problems, host.root) if wanted["ldirectord"] else None
     )
     observation["pacemaker"] = lvs_pacemaker.held(host.problems, host.root) if wanted["pacemaker"] else None
+    observation["status"] = lvs_status.status(host) if wanted["status"] else None
+    # At the end: all that was read before has cost no time beside the listening.
+    heard = listener.heard(begin + wanted["adverts_s"])
+    observation["adverts"] = heard if wanted["adverts"] else None
     observation["problems"] = host.problems
     return observation
 
@@ -279,7 +356,8 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            **dict.fromkeys(("packages", "units", "modules", "sysctls", "files", "users"), names),
+            **dict.fromkeys(("packages", "units", "modules", "sysctls", "files", "users", "adverts"), names),
+            "adverts_s": {"type": "float", "default": 1.2},
             "marker": {"type": "str"},
             "arp": {"type": "list", "elements": "dict", "default": [], "options": question},
             **dict.fromkeys(_ASKED, no),

@@ -42,16 +42,36 @@ def _of_ldirectord(planned: dict[str, Any], seen: Observation) -> View | None:
 
 
 def down_servers(planned: dict[str, Any], seen: Observation) -> dict[str, set[str]]:
-    """Real servers (address:port) by service key that a director's checks have found dead."""
+    """Real servers (address:port) by service key that a director's checks have found dead.
+
+    What ldirectord has taken out because it is drained there (maintenancedir) is not among them.
+    """
     view = (checks_view(planned, seen) if "ipvs" in planned else None) or {}
+    drained = set((seen.raw.get("ldirectord") or {}).get("maintenance") or [])
     return {
         key: {
             server
             for server in service["servers"]
             if (state := view.get((key, server))) and state["checked"] and not state["alive"]
+            if server.rpartition(":")[0] not in drained
         }
         for key, service in planned.get("ipvs", {}).items()
     }
+
+
+def lacking(planned: dict[str, Any], seen: Observation) -> dict[str, int]:
+    """Services that serve with fewer real servers than their minimum, by key with the living ones."""
+    view = (checks_view(planned, seen) if "ipvs" in planned else None) or {}
+    living = {
+        key: sum(
+            view[key, server]["alive"]
+            for server, one in service["servers"].items()
+            if one["weight"] > 0 and (key, server) in view
+        )
+        for key, service in planned.get("ipvs", {}).items()
+        if any(own == key for own, _ in view)
+    }
+    return {key: left for key, left in living.items() if left < planned["ipvs"][key]["min_servers"]}
 
 
 def without_table(planned: dict[str, Any], seen: Observation) -> bool:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_model.checks_view import down_servers
-from lvs_model.differences import Difference, host_differences
+from lvs_model.batches import batch_work
+from lvs_model.change_classes import classify, digest, order_lines, summary_lines
+from lvs_model.checks_view import down_servers, lacking
+from lvs_model.differences import Difference, file_differences, host_differences
+from lvs_model.election_change import (
+    election_differences,
+    election_problems,
+    later_election,
+    survivor,
+)
 from lvs_model.engine_change import (
     begin_order,
     changing,
@@ -24,17 +32,19 @@ from lvs_model.fitness import (
     failed,
     fitness,
     left_out,
-    other_elections,
     retiring,
     successors,
     unprepared,
     unseen_retired,
+    unwatched,
 )
 from lvs_model.heartbeat_fitness import heartbeat_fitness
 from lvs_model.observation import Observation
+from lvs_model.overrides import as_overridden, with_drains
 from lvs_model.pacemaker_fitness import pacemaker_fitness
 from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
+from lvs_model.rollout import locks
 
 # Kinds of difference that a host cannot mend by itself, or not in its first step.
 _NOT_ACTED_ON = {"contract", "stale", "pending", "health"}
@@ -55,15 +65,20 @@ def compare(
 
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``,
     ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed
-    once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``summary`` (text
-    for the operator). Raises ModelError when something forbids to act.
+    once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``classes`` (what
+    kinds of change, by host), ``locks`` (cluster by director), ``digest`` (names this very work),
+    ``summary`` (text for the operator). Raises ModelError when something forbids to act.
     """
     accepted = set(accept_unreachable or [])
     failures = {host: raw["failed"] for host, raw in observations.items() if "failed" in raw}
     seen = {host: Observation(host, raw) for host, raw in observations.items() if "schema" in raw}
+    plan = as_overridden(plan, {host: one.overrides for host, one in seen.items()})
     unreachable = sorted(host for host, raw in observations.items() if not raw)
     differences = {host: host_differences(plan["hosts"][host], one) for host, one in seen.items()}
+    elections = election_differences(plan, seen)
+    differences = {host: [*found, *elections.get(host, [])] for host, found in differences.items()}
     new_engine = changing(plan, seen)
+    new_election = {plan["hosts"][host]["cluster"] for host in elections} - new_engine
     unready = {host: unprepared(plan, host, differences[host], seen) for host in seen}
     problems = [
         *away(plan, unreachable, accepted),
@@ -74,44 +89,52 @@ def compare(
         *successors(plan, seen),
         *unseen_directors(plan, seen, new_engine, accepted),
         *unseen_retired(plan, seen, _switching(plan, differences), accepted),
-        *(
-            problem
-            for host in seen
-            if _is(plan, host, "director")
-            for problem in other_elections(
-                plan["clusters"][plan["hosts"][host]["cluster"]], plan["hosts"][host], seen[host]
-            )
-        ),
+        *election_problems(plan, seen, new_election, accepted),
         *(
             problem
             for host, servers in unready.items()
             for problem in left_out(host, [name for name in servers if name not in observations])
         ),
     ]
+    hosts = {host: _work(plan["hosts"][host], found) for host, found in differences.items() if found}
+    problems += unwatched(plan, _expanded(plan, hosts), observations)
     if problems:
         raise ModelError(problems)
-    hosts = {host: _work(plan["hosts"][host], found) for host, found in differences.items() if found}
     order = _director_order(plan, hosts, seen)
     waiting = [host for host in order if plan["hosts"][host]["cluster"] in new_engine]
     for host in waiting:
         own = plan["hosts"][host]
         hosts[host] = later(own, hosts[host], seen[host])
     owners = {host for host in waiting if _owns(plan, seen[host])}
+    alone = {name: survivor(plan, name, seen) for name in new_election}
+    changing_alone = [host for host in order if plan["hosts"][host]["cluster"] in new_election]
+    for host in changing_alone:
+        own = plan["hosts"][host]
+        hosts[host] = later_election(own, hosts[host], seen[host], alone[own["cluster"]])
     retired = retiring(plan, seen)
     for host in retired:
         hosts[host]["leave"] = list(stops(former(plan["hosts"][host], seen[host])))
-    return {
+    classes = {host: classify(plan, differences[host], seen[host]) for host in hosts}
+    found = {
         "hosts": hosts,
+        # By host the classes of what differs (change_classes.CLASSES).
+        "classes": {host: list(dict.fromkeys(one.kind for one in own)) for host, own in classes.items()},
         # A former director still balances until it is retired: only then it becomes a real server.
-        "expand": [host for host in _expanded(plan, hosts) if host not in retired],
+        **batch_work(plan, seen, [host for host in _expanded(plan, hosts) if host not in retired]),
         "expand_later": [host for host in _expanded(plan, hosts) if host in retired],
         "retire": sorted(
             (host for host in hosts if host in retired), key=lambda host: _owns(plan, seen[host])
         ),
         "directors": order,
         # Those that change their engine leave the old one, standbys first, and then begin with the new one.
-        "leave": [host for host in waiting if hosts[host]["leave"] and host not in owners],
-        "begin": begin_order(plan, waiting, owners, seen),
+        "leave": [
+            *(host for host in waiting if hosts[host]["leave"] and host not in owners),
+            *(host for host in changing_alone if hosts[host]["leave"]),
+        ],
+        "begin": [
+            *begin_order(plan, waiting, owners, seen),
+            *sorted(changing_alone, key=lambda host: host != alone[plan["hosts"][host]["cluster"]]),
+        ],
         # Only when no director that was not seen may still forward to a real server.
         "contract": [
             host
@@ -122,10 +145,11 @@ def compare(
         "again": _again(plan, hosts, seen),
         "settle_s": max((_settle_s(plan, name, seen) for name in _clusters_of(plan, order)), default=0),
         "unreachable": unreachable,
-        "summary": work_lines(
-            hosts, len(seen), [*_notes(plan, seen, unreachable, unready), *long_gaps(plan, owners)]
-        ),
     }
+    found["locks"] = locks(plan, found, seen)
+    told = [*summary_lines(classes), *order_lines(found)]
+    notes = [*_notes(plan, seen, unreachable, unready), *long_gaps(plan, owners)]
+    return found | {"digest": digest(plan, found), "summary": work_lines(hosts, len(seen), notes, told)}
 
 
 def _switching(plan: dict[str, Any], differences: dict[str, list[Difference]]) -> list[str]:
@@ -172,16 +196,33 @@ def _is(plan: dict[str, Any], host: str, role: str) -> bool:
     return bool(plan["hosts"][host]["role"] == role)
 
 
-def host_work(planned: dict[str, Any], host: str, raw: dict[str, Any]) -> dict[str, Any]:
+def host_work(
+    planned: dict[str, Any], host: str, raw: dict[str, Any], before: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """What one host needs, as ``hosts`` of compare; ``changes`` is empty where it is as planned.
 
-    What only the last step takes away is no part of it.
+    What only the last step takes away is no part of it. ``before`` is the observation ahead of a change:
+    services that had too few living real servers then are not held against the change, and neither are
+    packages that could not be held: without the change they are not held either.
     """
     if "schema" not in raw:
         why = raw.get("failed", "it is unreachable")
         return {"changes": [f"it could not be observed: {why}"], "actions": []}
-    differences = host_differences(planned, Observation(host, raw))
-    return _work(planned, [one for one in differences if one.kind not in _CONTRACTED])
+    seen = Observation(host, raw)
+    if "ipvs" in planned:
+        planned = planned | {"ipvs": with_drains(planned["ipvs"], seen.overrides.drains)}
+    differences = [one for one in host_differences(planned, seen) if one.kind not in _CONTRACTED]
+    if before and "schema" in before:
+        differences = [one for one in differences if one.kind != "hold"]
+        if _no_fewer(planned, Observation(host, before), seen):
+            differences = [one for one in differences if one.kind != "health"]
+    return _work(planned, differences)
+
+
+def _no_fewer(planned: dict[str, Any], before: Observation, seen: Observation) -> bool:
+    """Whether each service that lacks real servers lacked them before, and has not lost another one since."""
+    had = lacking(planned, before)
+    return all(key in had and left >= had[key] for key, left in lacking(planned, seen).items())
 
 
 def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, Any]:
@@ -307,13 +348,29 @@ def _notes(
             yield f"{host}: {problem}"
         for key, servers in down_servers(planned, observation).items():
             for server in sorted(servers):
-                yield f"{host}: its checks find real server {server} of {key} dead"
+                risen = _risen(planned, observation, key, server)
+                yield f"{host}: its checks find real server {server} of {key} dead{risen}"
         bits = observation.raw["ipvs"].get("conn_tab_bits")
         if bits and "table_bits" in planned and int(bits) != planned["table_bits"]:
             yield (
                 f"{host}: the connection table has 2^{bits} buckets until ip_vs is loaded anew "
                 f"(planned: 2^{planned['table_bits']})"
             )
+
+
+def _risen(planned: dict[str, Any], seen: Observation, key: str, server: str) -> str:
+    """What a new configuration may do to a dead real server (docs/decisions/0017): keepalived forgets it.
+
+    Of a check that is another one than before there is no result, and a FILE_CHECK counts as having run.
+    """
+    entry = planned["ipvs"][key]["servers"][server]
+    changed = {one.detail for one in file_differences(planned, seen)} & set(planned["table_files"])
+    if planned["engine_unit"] != "keepalived.service" or not changed or entry["weight"] == 0:
+        return ""
+    return (
+        ": if this run changes its checks, it gets requests until the new ones have failed, too; to prevent "
+        f"that, drain it first: playbooks/drain.yml -e host={entry['host']}"
+    )
 
 
 def _kernel(seen: Observation) -> str:

@@ -12,6 +12,9 @@ from lvs_model.components.nftables import RULES, comparable
 from lvs_model.components.pacemaker import DRIFT
 from lvs_model.observation import Observation
 
+# A switchover that is under way has other numbers than recorded; keepalived-demoted waits as long.
+_UNDER_WAY_S = 60.0
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -37,12 +40,14 @@ def host_differences(planned: dict[str, Any], seen: Observation) -> list[Differe
     return [
         *_unfinished(seen),
         *_packages(planned, seen),
+        *_holds(planned, seen),
         *_users(planned, seen),
         *file_differences(planned, seen),
         *_kernel(planned, seen),
         *_units(planned, seen),
         *_ldirectord(planned, seen),
         *_resources(planned, seen),
+        *_demotions(planned, seen),
         *_items(planned, seen),
         *_nftables(planned, seen),
         *_stale(planned, seen),
@@ -72,6 +77,14 @@ def _packages(planned: dict[str, Any], seen: Observation) -> list[Difference]:
         for component, names in planned["packages"].items()
         for name in names
         if not seen.raw["packages"].get(name)
+    ]
+
+
+def _holds(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    return [
+        Difference("hold", f"package {name} is not held: an upgrade would restart what it brings")
+        for name in planned["holds"]
+        if name not in (seen.raw.get("holds") or [])
     ]
 
 
@@ -155,6 +168,24 @@ def _resources(planned: dict[str, Any], seen: Observation) -> list[Difference]:
         return [Difference("pending", "lvs-pacemaker has not told what the cluster has")]
     found = [] if view.waits_for else view.differs
     return [Difference(DRIFT, f"resources: {line}") for line in found]
+
+
+def _demotions(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """Elections in which a director has another place than its record says, after a switchover that died."""
+    found = seen.raw.get("demotions")
+    if found is None or not seen.runs(planned["engine_unit"]):
+        return []
+    healed = {kind for action in planned["actions"] for kind in action["heals"]}
+    records = seen.recorded_places
+    differences = []
+    for file in sorted({*records, *found}):
+        place = records.get(file, 0)
+        number, age_s = (found[file]["number"], found[file]["age_s"]) if file in found else (0, _UNDER_WAY_S)
+        if number == place or age_s < _UNDER_WAY_S or f"demotion {file}" not in healed:
+            continue
+        text = f"{file} holds {number}, not {place} as recorded: a switchover was interrupted here"
+        differences.append(Difference(f"demotion {file}", text))
+    return differences
 
 
 def _items(planned: dict[str, Any], seen: Observation) -> list[Difference]:

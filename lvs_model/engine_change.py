@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_model.components import heartbeat, network, pacemaker
+from lvs_model.components import heartbeat, network, overrides, pacemaker
+from lvs_model.components.holds import FORGET
 from lvs_model.engines import KINDS, Kind
 from lvs_model.observation import Observation
 from lvs_model.problems import Problem
@@ -90,6 +91,8 @@ def ends(stale: list[str], *, items: bool, retired: bool) -> Iterator[dict[str, 
     ]
     for unit in units:
         yield _stop(unit)
+    if overrides.TOOL in stale and any(kind.configuration in stale for kind in KINDS):
+        yield _forced("Forget what was set aside and held on this former director", *FORGET)
     if network.TOOL in stale or (retired and items):
         yield _forced("Take back every network item", network.TOOL, "remove")
     elif items or units:
@@ -130,6 +133,8 @@ def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> d
         ],
         "leave": list(stops(old)),
         "begin": [*stops(old), *(_forced(one["name"], *one["argv"], guard=one["guard"]) for one in own)],
+        "restores": False,
+        "again": "the old engine serves again from here",
         "back": [
             *stops(new),
             *(_forced(f"Start {one} again", "systemctl", "enable", "--now", one) for one in _starts(old)),

@@ -147,6 +147,7 @@ class _Keepalived:
             "vips": [str(vip) for vip in election.instance.vips],
             "priorities": election.priorities,
             "failover_s": times,
+            "demotion": keepalived.room(self.cluster, election),
             # Seconds until an owner is elected where there is none, with a second for jitter; where
             # keepalived has just started, it does not take part before its delay is over.
             "settle_s": failover.startup_delay
@@ -252,6 +253,7 @@ class _Managed:
                 # By preference: the first has the largest.
                 "priorities": {name: len(only.directors) - n for n, name in enumerate(only.directors)},
                 "failover_s": times,
+                "demotion": None,
                 "settle_s": manager.settle_s(self.cluster),
             }
         ]

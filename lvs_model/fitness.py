@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from lvs_model.checks_view import View, checks_view
 from lvs_model.components.network import CONFIGURATION as NETWORK_ITEMS
 from lvs_model.components.network import TOOL
 from lvs_model.differences import Difference, file_differences
+from lvs_model.elections import Declared, planned_elections
 from lvs_model.engine_change import ours, runs
 from lvs_model.expected_packets import packets_of
-from lvs_model.observation import Observation
+from lvs_model.observation import Election, Observation
 from lvs_model.packet_filter import foreign_drops
 from lvs_model.problems import Problem
 
@@ -101,6 +103,20 @@ def left_out(host: str, servers: list[str]) -> Iterator[Problem]:
             f"its services would change, and these real servers were not looked at: {', '.join(servers)}",
             "leave out --limit, or let it name the real servers too",
         )
+
+
+def unwatched(plan: dict[str, Any], changing: list[str], asked: Collection[str]) -> Iterator[Problem]:
+    """Clusters whose real servers would change while none of their directors was looked at (--limit)."""
+    for name, cluster in plan["clusters"].items():
+        own = [host for host in changing if plan["hosts"][host]["cluster"] == name]
+        balancing = [host for host in cluster["directors"] if plan["hosts"][host]["role"] == "director"]
+        if own and balancing and not any(host in asked for host in balancing):
+            yield Problem(
+                f"cluster {name}",
+                f"its real servers would change ({', '.join(own)}), and none of its directors was looked at, "
+                "which tell what still serves and hold the lock",
+                "leave out --limit, or let it name the directors too",
+            )
 
 
 def retiring(plan: dict[str, Any], seen: dict[str, Observation]) -> list[str]:
@@ -264,42 +280,73 @@ def _loose_ends(plan: dict[str, Any], planned: dict[str, Any], seen: Observation
             )
 
 
-def other_elections(cluster: dict[str, Any], planned: dict[str, Any], seen: Observation) -> Iterator[Problem]:
+@dataclass(frozen=True)
+class ElectionChange:
+    """A running election of ``vips`` that is not the planned one, and in what."""
+
+    vips: list[str]
+    text: str
+
+
+def election_changes(
+    cluster: dict[str, Any], planned: dict[str, Any], seen: Observation
+) -> Iterator[ElectionChange]:
     """Elections that run on a director for planned VIPs, and that are not the planned ones.
 
-    Directors are reloaded one after the other. The first one would elect an owner among those that already
-    have the new election, itself alone, and the present owner would go on in the old one: two owners.
-    A VIP that only moves from one instance to another does the same. VIPs that nobody has yet are no danger,
+    A VIP that only moves from one instance to another is among them. VIPs that nobody has yet are not,
     and neither is a keepalived that does not run. ``cluster`` is the plan's of the host. What keepalived did
     not tell is not compared.
     """
     if not seen.runs(planned["engine_unit"]) or any(_foreign(planned, seen)):
         return
+    written = planned_elections(planned)
     for instance in cluster["instances"]:
-        wanted = {
-            "router id": instance["router_id"],
-            "VRRP version": instance["version"],
-            "authentication": instance["authentication"],
-            "interface": planned["elections"].get(instance["label"]),
-        }
+        wanted = written.get(instance["label"], Declared())
         for running in seen.elections:
             shared = [vip for vip in instance["vips"] if vip in running.addresses]
-            has = {
-                "router id": running.router_id,
-                "VRRP version": running.version,
-                "authentication": running.authentication,
-                "interface": running.interface,
-            }
-            known = [name for name in wanted if None not in (has[name], wanted[name])]
-            other = [name for name in known if has[name] != wanted[name]]
-            if shared and other:
-                yield Problem(
-                    f"host {seen.host}: keepalived.conf",
-                    f"the running election of {', '.join(shared)} has "
-                    + " and ".join(f"{name} {has[name]}, the plan {wanted[name]}" for name in other)
-                    + ": directors that are reloaded one by one would both own what it elects",
-                    "stop keepalived on all directors of the cluster, then run again",
-                )
+            differs = _other_election(instance, planned, wanted, running)
+            differs += _other_adverts(instance, wanted, running, seen)
+            if shared and (differs or seen.former_election):
+                told = differs or ["what an earlier deployment had, which was interrupted"]
+                yield ElectionChange(shared, " and ".join(told))
+
+
+def _other_election(
+    instance: dict[str, Any], planned: dict[str, Any], wanted: Declared, running: Election
+) -> list[str]:
+    """In what a running election is another one, as keepalived itself tells."""
+    second = instance["version"] == running.version == 2
+    pairs = [
+        ("router id", running.router_id, instance["router_id"]),
+        ("VRRP version", running.version, instance["version"]),
+        ("authentication", running.authentication, instance["authentication"]),
+        ("interface", running.interface, planned["elections"].get(instance["label"])),
+        # keepalived tells hundredths of a second.
+        ("advert interval", _seconds(running.interval_s), _seconds(wanted.interval_s) if second else None),
+    ]
+    other = [
+        f"{name} {has}, the plan {wish}"
+        for name, has, wish in pairs
+        if None not in (has, wish) and has != wish
+    ]
+    if None not in (running.password, wanted.password) and running.password != wanted.password:
+        other.append("another password than the plan")
+    return other
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f} s"
+
+
+def _other_adverts(
+    instance: dict[str, Any], wanted: Declared, running: Election, seen: Observation
+) -> list[str]:
+    """Whether adverts shall go another way than by the configuration in effect, which alone tells."""
+    effective = seen.declared.get(running.label or "")
+    if effective is None or instance["family"] is None:
+        return []
+    has, wish = effective.transport(instance["family"]), wanted.transport(instance["family"])
+    return [f"adverts by {has}, the plan {wish}"] if None not in (has, wish) and has != wish else []
 
 
 def _foreign(planned: dict[str, Any], seen: Observation) -> Iterator[str]:

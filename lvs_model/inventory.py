@@ -13,7 +13,14 @@ from lvs_model.document import Cluster, HostVariables, Network, Service, problem
 from lvs_model.problems import Problem
 from lvs_model.weights import computed_weights
 
-RUN_OPTIONS = ("lvs_accept_unreachable", "lvs_plan_dir", "lvs_teardown")
+RUN_OPTIONS = (
+    "lvs_accept_unreachable",
+    "lvs_break_lock",
+    "lvs_plan_dir",
+    "lvs_reviewed",
+    "lvs_teardown",
+    "lvs_update_dir",
+)
 """Variables that say how a playbook runs; given with -e, every host has them."""
 
 # Variables that begin with lvs_ and are no host's own.

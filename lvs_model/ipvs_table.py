@@ -7,7 +7,7 @@ mean is in ipvsadm(8).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
@@ -277,6 +277,11 @@ def _servers(key: str, planned: VirtualService, found: VirtualService) -> list[D
                 Difference(key, address, "different", text, ("-e", *_service_words(key), *wanted))
             )
     return differences
+
+
+def entry_words(key: str, address: str, method: str, extra: Iterable[str]) -> list[str]:
+    """What names a real server's entry to `ipvsadm -e`, with all of it but the weight (ipvsadm(8))."""
+    return [*_service_words(key), "-r", address, _METHOD_OPTIONS[method], *extra]
 
 
 def _service_words(key: str) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from lvs_model.elections import Declared, declared
 from lvs_model.ipvs_table import Table, parse_table
 from lvs_model.keepalived_view import parse_checker_dump
+from lvs_model.overrides import DEMOTED, Overrides, overrides
 from lvs_model.pacemaker_view import PacemakerView, pacemaker_view
 
 
@@ -30,13 +32,19 @@ def from_result(result: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Election:
-    """What tells a running VRRP election from others, None where unknown, and the addresses its owner has."""
+    """What tells a running VRRP election from others, None where unknown, and the addresses its owner has.
+
+    ``label`` is what keepalived.conf calls the instance.
+    """
 
     router_id: int | None
     version: int | None
     interface: str | None
     authentication: str | None
     addresses: frozenset[str]
+    label: str | None = None
+    interval_s: float | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -98,6 +106,30 @@ class Observation:
     def held_error(self) -> str | None:
         """Why lvs-network could not tell what it holds, or None."""
         return self.raw.get("network_error")
+
+    @cached_property
+    def overrides(self) -> Overrides:
+        """What operators have set aside here: drained real servers, a demotion, locks."""
+        return overrides(self.raw)
+
+    @cached_property
+    def recorded_places(self) -> dict[str, int]:
+        """By tracked file of keepalived's elections what an operator has put there to last; 0 is left out."""
+        for record in self.raw.get("overrides") or []:
+            if record.get("file") == DEMOTED and isinstance(record.get("places"), dict):
+                return {
+                    str(file): int(value)
+                    for file, value in record["places"].items()
+                    if isinstance(value, int) and value
+                }
+        return {}
+
+    def place(self, file: str) -> int:
+        """What keepalived adds to the priority at this moment; as recorded where that was not asked."""
+        found = self.raw.get("demotions")
+        if found is None:
+            return self.recorded_places.get(file, 0)
+        return int(found[file]["number"]) if file in found else 0
 
     def module(self, name: str) -> str:
         """State of a kernel module: loaded, builtin, available or missing."""
@@ -161,9 +193,22 @@ class Observation:
                 addresses=frozenset(
                     text.split()[0].split("/")[0] for key in ("vips", "evips") for text in one.get(key) or []
                 ),
+                label=one.get("iname"),
+                interval_s=one.get("adver_int"),
+                password=one.get("auth_data"),
             )
             for one in self._vrrp
         ]
+
+    @cached_property
+    def declared(self) -> dict[str, Declared]:
+        """What keepalived.conf on the host says of where adverts go, by instance; nothing else is known."""
+        return declared((self.raw.get("keepalived") or {}).get("transport") or "")
+
+    @property
+    def former_election(self) -> bool:
+        """Whether the election of an earlier configuration runs on, beside files that have another one."""
+        return bool((self.raw.get("keepalived") or {}).get("former"))
 
     @cached_property
     def vrrp_states(self) -> dict[str, str]:
@@ -198,6 +243,12 @@ class Observation:
             if entry["address"] == address and not entry.get("skipped"):
                 return {mac.lower() for mac in entry.get("macs") or []}
         return None
+
+    @cached_property
+    def ages(self) -> dict[str, float]:
+        """For how many seconds the host has each address, without lo; empty where that was not asked."""
+        found = (self.raw.get("status") or {}).get("ages") or []
+        return {str(address): float(age) for interface, address, age in found if interface != "lo"}
 
     def owns(self, vip: str) -> bool:
         """Whether the host has a VIP on an interface other than lo."""

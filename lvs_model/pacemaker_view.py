@@ -14,7 +14,8 @@ class PacemakerView:
     ``running``: pacemaker answers there. ``coordinator`` is the elected one (DC) or None; ``online`` and
     ``standby`` are directors' names. ``waits_for``: online directors that have not said yet that they have
     the same files, for which the resources stay as they are. ``differs``: what of the resources is not as
-    planned, one line each, which `lvs-pacemaker apply` mends.
+    planned, one line each, which `lvs-pacemaker apply` mends. ``moved_to``: the director to which a
+    switchover has moved the VIPs, for as long as it is there.
     """
 
     running: bool
@@ -24,6 +25,7 @@ class PacemakerView:
     standby: list[str] = field(default_factory=list)
     waits_for: list[str] = field(default_factory=list)
     differs: list[str] = field(default_factory=list)
+    moved_to: str | None = None
 
     def faults(self, directors: list[str]) -> list[str]:
         """What is wrong once a rollout is over, in words for people; ``directors`` are the cluster's."""
@@ -54,6 +56,7 @@ def pacemaker_view(text: str | None) -> PacemakerView | None:
     return PacemakerView(
         running=raw["running"],
         coordinator=_name(raw.get("coordinator")),
+        moved_to=_name(raw.get("moved_to")),
         quorate=raw.get("quorate") is True,
         **{name: _names(raw.get(name)) for name in ("online", "standby", "waits_for", "differs")},
     )

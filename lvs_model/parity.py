@@ -118,8 +118,7 @@ LDIRECTORD_CHECK: dict[str, tuple[Lack, ...]] = {
 
 LDIRECTORD_NO_CHECK: dict[str, str] = {
     "udp": "take a check of type dns, ping or script",
-    "file": "drain a real server by its lvs_state; or, with on_failure: inhibit, by a file in ldirectord's "
-    "maintenance folder",
+    "file": "drain a real server by playbooks/drain.yml, or by its lvs_state",
 }
 """Types of checks that ldirectord has not."""
 

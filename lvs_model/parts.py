@@ -78,13 +78,15 @@ class Health:
 class Part:
     """All that one component asks of one host.
 
-    ``sysctls`` are by name in slash form (``net/ipv4/vs/conntrack``), which also holds interfaces with
-    dots. ``units`` run and start at boot, ``idle_units`` must do neither. ``items`` are what lvs-network
-    shall hold in the kernel beside modules and sysctls (components/network.py).
+    ``holds`` are packages that nothing but an update may change. ``sysctls`` are by name in slash form
+    (``net/ipv4/vs/conntrack``), which also holds interfaces with dots. ``units`` run and start at boot,
+    ``idle_units`` must do neither. ``items`` are what lvs-network shall hold in the kernel beside modules
+    and sysctls (components/network.py).
     """
 
     component: str
     packages: list[str] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
     sysctls: dict[str, str] = field(default_factory=dict)
     files: list[File] = field(default_factory=list)
@@ -108,6 +110,7 @@ def merge(parts: Iterable[Part]) -> dict[str, Any]:
     parts = list(parts)
     return {
         "packages": {part.component: part.packages for part in parts},
+        "holds": [name for part in parts for name in part.holds],
         "modules": list(dict.fromkeys(module for part in parts for module in part.modules)),
         "sysctls": {name: value for part in parts for name, value in part.sysctls.items()},
         "units": [unit for part in parts for unit in part.units],

@@ -19,8 +19,11 @@ from typing import Any
 from lvs_model.check_times import first_result_s
 from lvs_model.components import ipvs
 from lvs_model.components.firewall import director_chains, merge_chains, real_server_chains
+from lvs_model.components.holds import holds
+from lvs_model.components.keepalived.demotion import SCRIPT as DEMOTED_SCRIPT
 from lvs_model.components.network import items_of, network
 from lvs_model.components.nftables import nftables
+from lvs_model.components.overrides import overrides
 from lvs_model.components.real_server import interfaces_of, real_server
 from lvs_model.document import Cluster
 from lvs_model.engines import KINDS, Engine, engine_of
@@ -85,7 +88,9 @@ def _add_cluster(plan: dict[str, Any], cluster: Cluster, inventory: Inventory, c
             chains = merge_chains(chains, real_server_chains(cluster, host, inventory, common.services))
         filters = nftables(chains)
         engine = common.parts(host, filtered=bool(filters.files))
-        parts += [filters, *engine]
+        demoted = any(file.path == DEMOTED_SCRIPT for part in engine for file in part.files)
+        aside = overrides(cluster, common.services, demoted=demoted)
+        parts += [filters, aside, *engine, holds(engine)]
         roles = ["director", *(["real_server"] if host.name in served else [])]
         found = _host(cluster, host, roles, parts) | common.told(host)
         # What waits until another engine has ended (engine_change.py): the marks of its services among it.
@@ -188,6 +193,9 @@ def _engine_questions(cluster: Cluster, host: Host, common: Engine) -> dict[str,
         "keepalived": cluster.engine == "keepalived",
         "ldirectord": own,
         "pacemaker": cluster.failover.method == "pacemaker",
+        "adverts": sorted(set(common.told(host)["elections"].values())),
+        # At least one of each router arrives; the longest intervals are not waited for.
+        "adverts_s": min(round(1.2 * float(cluster.failover.advert_interval), 2), 5.0),
     }
 
 
@@ -270,4 +278,8 @@ def _observe(parts: list[Part], merged: dict[str, Any], roles: list[str]) -> dic
         "network": True,
         "nftables": True,
         "managed": True,
+        # Only playbooks/status.yml asks for these: where it listens for VRRP, and for how many seconds.
+        "status": False,
+        "adverts": [],
+        "adverts_s": 0,
     }

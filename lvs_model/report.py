@@ -26,11 +26,11 @@ def table_lines(clusters: dict[str, Any]) -> list[str]:
     for name, cluster in clusters.items():
         lines += [f"cluster {name}: {_counts(cluster)}", ""]
         heads = ("instance", "network", "VRRP", "router id", "director", "priority", "VIP", "takeover")
-        lines += _table(heads, (_instance_rows(one) for one in cluster["instances"]))
+        lines += aligned(heads, (_instance_rows(one) for one in cluster["instances"]))
         if cluster["services"]:
             heads = ("service", "VIP", "ports", "forwarding", "scheduler", "real server", "address", "weight")
             rows = (_service_rows(service) for service in cluster["services"])
-            lines += ["", *_table((*heads, "share"), rows)]
+            lines += ["", *aligned((*heads, "share"), rows)]
         lines.append("")
     return lines[:-1]
 
@@ -107,8 +107,11 @@ def _ports(service: dict[str, Any]) -> Iterator[str]:
         yield f"{protocol} {'all' if texts == ['0'] else ', '.join(texts)}"
 
 
-def _table(heads: tuple[str, ...], things: Iterable[_Rows]) -> Iterator[str]:
-    """Aligned columns under their heads; columns in which nothing stands are left out."""
+def aligned(heads: tuple[str, ...], things: Iterable[list[tuple[str, ...]]]) -> Iterator[str]:
+    """Aligned columns under their heads; columns in which nothing stands are left out.
+
+    A thing has several rows: its own cells stand in the first one.
+    """
     rows = [row for thing in things for row in thing]
     used = [index for index in range(len(heads)) if any(row[index] for row in rows)]
     widths = {index: max(len(heads[index]), *(len(row[index]) for row in rows)) for index in used}
@@ -116,10 +119,11 @@ def _table(heads: tuple[str, ...], things: Iterable[_Rows]) -> Iterator[str]:
         yield ("  " + "  ".join(row[index].ljust(widths[index]) for index in used)).rstrip()
 
 
-def work_lines(hosts: dict[str, Any], asked: int, notes: list[str]) -> list[str]:
-    """What differs, host by host, behind the notes for the operator."""
+def work_lines(hosts: dict[str, Any], asked: int, notes: list[str], told: list[str]) -> list[str]:
+    """What differs, host by host, behind the notes for the operator; ``told`` are its classes and order."""
     lines = [f"note: {note}" for note in notes]
     for host, work in hosts.items():
         lines += [f"{host}: {change}" for change in work["changes"]]
+    lines += told
     lines.append(f"{len(hosts)} of {asked} hosts differ from the plan")
     return lines

@@ -233,7 +233,7 @@ def table(services: list[Serving]) -> dict[str, Any]:
     By key: ``scheduler``, ``extra`` (further options of ipvsadm), ``min_servers``, ``quorum`` and
     ``hysteresis`` (sums of weights), ``inhibit`` (a dead server stays with weight 0), ``fallback`` (the
     server that stands in below the quorum: ``server`` and its entry; or null) and ``servers``; of each its
-    ``weight``, ``method``, ``extra`` and whether its weight is ``dynamic``.
+    ``host``, ``weight``, ``method``, ``extra`` and whether its weight is ``dynamic``.
     """
     return {entry.key: _entry(one, entry) for one in services for entry in one.entries()}
 
@@ -245,6 +245,7 @@ def _entry(one: Serving, entry: Entry) -> dict[str, Any]:
     for member in one.members_of(entry):
         place = endpoint(member.addresses[entry.family], one.server_port(entry, member))
         servers[place] = {
+            "host": member.name,
             "weight": member.weight,
             "method": _METHODS[service.forwarding],
             "extra": [*tunnel, *_thresholds(member.thresholds)],

@@ -12,6 +12,7 @@ from typing import Any
 from lvs_model.checks_view import checks_view, down_servers, without_table
 from lvs_model.differences import host_differences
 from lvs_model.observation import Observation
+from lvs_model.overrides import as_overridden, unequal
 from lvs_model.serving import endpoint
 from lvs_model.weights import expected_shares, whole_rounds
 
@@ -29,6 +30,8 @@ def judge(
     empty where it gave no answer.
     """
     seen = {host: Observation(host, raw) for host, raw in observations.items() if "schema" in raw}
+    set_aside = {host: one.overrides for host, one in seen.items()}
+    plan = as_overridden(plan, set_aside)
     findings: list[Finding] = []
     for name, cluster in plan["clusters"].items():
         directors = {host: seen[host] for host in cluster["directors"] if host in seen}
@@ -38,6 +41,7 @@ def judge(
                 *_owners(cluster, directors),
                 *_standing_by(cluster, directors),
                 *_held_together(cluster, directors),
+                *_set_aside(plan, name, directors),
                 *_converged(plan, name, seen),
                 *_arp(plan, cluster, directors, seen),
                 *_requests(plan, name, directors, probes),
@@ -93,6 +97,19 @@ def _held_together(cluster: dict[str, Any], directors: dict[str, Observation]) -
         if director.pacemaker is not None:
             for fault in director.pacemaker.faults(list(cluster["directors"])):
                 yield "failed", f"{host}: {fault}"
+
+
+def _set_aside(
+    plan: dict[str, Any], name: str, directors: dict[str, Observation]
+) -> Iterator[tuple[str, str]]:
+    """Whether all directors know of the same overrides: after a takeover one that does not would forward."""
+    found = {host: one.overrides for host, one in directors.items()}
+    for host, one in found.items():
+        for line in one.damaged:
+            yield "failed", f"{host}: {line}"
+    for host, drain in unequal({"clusters": {name: plan["clusters"][name]}}, found):
+        again = f"run playbooks/drain.yml -e host={drain.host} again, or playbooks/restore.yml"
+        yield "failed", f"{host} does not know that {drain}: {again}"
 
 
 def _role(instance: dict[str, Any], director: Observation) -> str:

@@ -119,6 +119,16 @@ def packages(host: Host, names: list[str]) -> dict[str, str | None]:
     return versions
 
 
+def holds(host: Host, names: list[str]) -> list[str]:
+    """Return those of the packages that are held, sorted (dpkg(1), hold; apt-mark(8))."""
+    held = []
+    for stanza in (host.read("/var/lib/dpkg/status") or "").split("\n\n") if names else ():
+        name, _, rest = stanza.strip("\n").partition("\n")
+        if name.removeprefix("Package: ") in names and rest.startswith("Status: hold "):
+            held.append(name.removeprefix("Package: "))
+    return sorted(held)
+
+
 def units(host: Host, names: list[str]) -> dict[str, dict[str, str | None] | None]:
     """Return each systemd unit's properties as ``systemctl show`` prints them; None without systemd.
 
@@ -205,7 +215,7 @@ def users(names: list[str]) -> dict[str, int | None]:
 
 def unfinished(host: Host) -> list[str]:
     """Return the generations whose transaction (config_set) was interrupted and is not settled yet."""
-    found = _journals(host)
+    found = journals(host)
     return [name for name, states in found.items() if states & {"open", "confirmed"}]
 
 
@@ -216,7 +226,7 @@ def managed(host: Host) -> list[str]:
     is. So what a run has left that ended before its last step, which removes files, is told as well.
     """
     present: dict[str, bool] = {}
-    for name, states in _journals(host).items():
+    for name, states in journals(host).items():
         for state in states & {"confirmed", "committed"}:
             path = f"{_STATE}/generations/{name}/journal.{state}.json"
             try:
@@ -227,7 +237,7 @@ def managed(host: Host) -> list[str]:
     return sorted(path for path, state in present.items() if state and os.path.lexists(host.path(path)))
 
 
-def _journals(host: Host) -> dict[str, set[str]]:
+def journals(host: Host) -> dict[str, set[str]]:
     """Return the states in the names of each generation's journals, generations from old to new."""
     folder = host.path(f"{_STATE}/generations")
     try:

@@ -29,17 +29,30 @@ LOOK_EVERY = 0.02
 SIGJSON = signal.SIGRTMIN + 2
 # Both versions write them to /run, or to /run/keepalived with `use_pid_dir` (core/main.c, include/pidfile.h).
 PID_FOLDERS = ("/run", "/run/keepalived")
+CONFIGURATION = "/etc/keepalived/keepalived.conf"
+# There while another election is laid down and not in effect yet (lvs_model/election_change.py).
+FORMER = "/run/lvs-toolkit.former-election"
+_TRANSPORT = {
+    *("vrrp_instance", "unicast_peer", "mcast_src_ip", "mcast_dst_ip"),
+    *("vrrp_mcast_group4", "vrrp_mcast_group6"),
+}
 Identity = tuple[int, int, int]
 
 
 class View(TypedDict):
-    """The dumps as text; None where that child does not run or has not answered. Process ids likewise."""
+    """The dumps as text; None where that child does not run or has not answered. Process ids likewise.
+
+    ``transport`` has the lines of keepalived.conf that say where adverts go, which no dump tells, None
+    without that file; ``former`` says that the election of an earlier configuration runs on.
+    """
 
     main: int | None
     vrrp: int | None
     checker: int | None
     json: str | None
     data: str | None
+    transport: str | None
+    former: bool
 
 
 class _Dump:
@@ -136,6 +149,17 @@ def _pid(root: str, name: str) -> int | None:
     return None
 
 
+def _transport(root: str) -> str | None:
+    """Return the lines of the configuration that say where adverts go; there is no secret in them."""
+    try:
+        path = os.path.join(root, CONFIGURATION.lstrip("/"))
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return None
+    return "".join(" ".join(words) + "\n" for words in lines if words and words[0] in _TRANSPORT)
+
+
 def view(problems: list[str], root: str = "/", wait: float = WAIT) -> View:
     """Ask the running keepalived for both dumps at once and return them as they are.
 
@@ -143,11 +167,13 @@ def view(problems: list[str], root: str = "/", wait: float = WAIT) -> View:
     child did not give within ``wait`` seconds.
     """
     proc = os.path.join(root, "proc")
-    answer = View(main=None, vrrp=None, checker=None, json=None, data=None)
+    answer = View(main=None, vrrp=None, checker=None, json=None, data=None, transport=None, former=False)
     main = _pid(root, "keepalived")
     if main is None or _status(proc, main).get("Name") != "keepalived":
         return answer
     answer["main"] = main
+    answer["transport"] = _transport(root)
+    answer["former"] = os.path.exists(os.path.join(root, FORMER.lstrip("/")))
     waiting: dict[str, _Dump] = {}
     for role, pid_file, key, name, number in (
         ("vrrp", "vrrp", "json", "keepalived.json", SIGJSON),

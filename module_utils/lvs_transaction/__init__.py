@@ -9,7 +9,7 @@ Several files cannot be replaced in one atomic step, so what is about to happen 
 
 A process that dies before step 4 leaves an open journal: ``recovery`` then restores the old files and runs
 the actions for them once more. One that dies after it leaves new files and, at most, leftovers.
-``transaction`` is the whole way; ``recovery.recover`` stands alone, for a unit that runs at boot.
+``transaction`` is the whole way; ``recovery.recover`` stands alone, for a unit that runs at boot (``boot``).
 
 Runs on managed nodes under the system's Python, so: the standard library and Python 3.9 syntax only.
 """

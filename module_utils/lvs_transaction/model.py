@@ -100,7 +100,8 @@ class Request:
     """Everything that one run was asked to do.
 
     ``guard_s`` are the seconds after which the host undoes a guarded action, ``installed`` the packages that
-    the toolkit installs itself, ``confirm`` asks for nothing but to stop the timers of guarded actions.
+    the toolkit installs itself, ``confirm`` asks for nothing but to stop the timers of guarded actions,
+    ``restore`` names the generation whose files are wanted (history.py).
     """
 
     files: tuple[ManagedFile, ...]
@@ -115,6 +116,7 @@ class Request:
     guard_s: int = 90
     installed: tuple[str, ...] = ()
     confirm: bool = False
+    restore: str = ""
 
 
 def is_package(name: str) -> bool:
@@ -141,9 +143,14 @@ def parse_request(params: Mapping[str, Any], check: bool) -> Request:
     asked = [name for name in ("files", *_KINDS, "installed") if params[name]]
     if params["confirm"] and asked:
         problems.append(f"confirm: it stands alone; leave out {', '.join(asked)}")
+    if params["restore"] and (params["files"] or params["confirm"]):
+        problems.append("restore: the generation says which files are wanted; leave out files and confirm")
+    if params["restore"] and not params["restore"].isdigit():
+        problems.append(f"restore: {params['restore']!r} is no generation's name, such as 000007")
     files = tuple(_parse_file(f"files[{i}]", raw, layout, problems) for i, raw in enumerate(params["files"]))
     _check_relations(files, problems)
-    known = {file.path for file in files}
+    # What a kept generation had, its journal tells.
+    known = None if params["restore"] else {file.path for file in files}
     commands = {kind: _parse_commands(kind, params[kind], known, problems) for kind in _KINDS}
     if problems:
         raise TransactionError("config_set cannot use its arguments: " + "; ".join(problems))
@@ -157,6 +164,7 @@ def parse_request(params: Mapping[str, Any], check: bool) -> Request:
         guard_s=params["guard_s"],
         installed=tuple(params["installed"]),
         confirm=params["confirm"],
+        restore=params["restore"] or "",
         **commands,
     )
 
@@ -205,7 +213,7 @@ def _check_relations(files: Iterable[ManagedFile], problems: list[str]) -> None:
 
 
 def _parse_commands(
-    kind: str, items: Iterable[Mapping[str, Any]], known: set[str], problems: list[str]
+    kind: str, items: Iterable[Mapping[str, Any]], known: set[str] | None, problems: list[str]
 ) -> tuple[Command, ...]:
     commands: list[Command] = []
     for index, raw in enumerate(items):
@@ -243,7 +251,7 @@ def _parse_commands(
         problems.extend(
             f"{where}: {path!r} is no file of the set, so its change could never trigger this"
             for path in command.paths
-            if path not in known
+            if known is not None and path not in known
         )
         commands.append(command)
     return tuple(commands)

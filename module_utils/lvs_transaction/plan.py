@@ -34,6 +34,7 @@ class Result:
     actions: list[str] = field(default_factory=list)
     healed: list[str] = field(default_factory=list)
     generation: str | None = None
+    previous: str | None = None
     recovered: list[dict[str, Any]] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     installed: list[str] = field(default_factory=list)

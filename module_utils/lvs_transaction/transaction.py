@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
-from . import guard, installed, swap
+from . import boot, guard, installed, swap
 from .command import Redactor, run_with_retries
 from .guard import Guards
+from .history import as_it_was
 from .journal import COMMITTED, CONFIRMED, Generation, Journal, Store, draft
 from .live import compare
 from .lock import Lock
@@ -50,13 +51,15 @@ def _apply(request: Request, lock: Lock, result: Result) -> None:
     store = Store(request.layout)
     # An unfinished journal without a lock: somebody removed the lock.
     lock.take(create=not request.check and bool(store.unfinished()))
-    plan = _observe(request, store, lock, result)
+    request, plan = _observe(request, store, lock, result)
     if request.check:
         lock.release()  # validators may take a while; nobody needs to wait for them
     elif plan.needed and not lock.held:
         lock.take(create=True)
-        plan = _observe(request, store, lock, result)  # another first run may have come in between
+        request, plan = _observe(request, store, lock, result)  # another first run may have come in between
     _record_installed(request, lock, result)
+    if plan.changes:
+        result.previous = store.current()
     if plan.needed:
         guard.check(plan.actions)
         redact = redactor(request, plan)
@@ -69,8 +72,8 @@ def _apply(request: Request, lock: Lock, result: Result) -> None:
     result.generation = store.current()
 
 
-def _observe(request: Request, store: Store, lock: Lock, result: Result) -> Plan:
-    """Settle what is unfinished (check mode: only tell), then compare."""
+def _observe(request: Request, store: Store, lock: Lock, result: Result) -> tuple[Request, Plan]:
+    """Settle what is unfinished (check mode: only tell), look up what shall be restored, then compare."""
     unfinished = store.unfinished()
     if unfinished and request.check:
         result.changed = True
@@ -79,6 +82,8 @@ def _observe(request: Request, store: Store, lock: Lock, result: Result) -> Plan
         lock.sign(request.stamp)
         result.recovered += [one.as_dict() for one in settle(request.layout)]
         result.changed = True
+    if request.restore:
+        request = as_it_was(request)
     changes, warnings = compare(request.files, request.layout, request.check)
     result.warnings = [
         f"generation {name} was interrupted; a real run settles it first, and may then do other things"
@@ -92,7 +97,7 @@ def _observe(request: Request, store: Store, lock: Lock, result: Result) -> Plan
     result.warnings += warnings
     triggered = Plan(changes, ()).concerned(request.actions)
     actions = tuple(action for action in request.actions if action.force or action in triggered)
-    return Plan(changes, actions)
+    return request, Plan(changes, actions)
 
 
 def _record_installed(request: Request, lock: Lock, result: Result) -> None:
@@ -111,6 +116,7 @@ def _execute(request: Request, store: Store, plan: Plan, redact: Redactor, resul
     prepare = [command for command in request.prepare if command.always or plan.changes]
     guards = Guards(request, redact, result.guarded)
     if plan.changes:
+        boot.ensure(request.layout)
         generation = _stage(request, store, plan, prepare, redact)
         _replace(request, store, plan, generation, redact, guards)
         _finish(request, store, generation, result)

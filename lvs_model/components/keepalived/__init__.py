@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvs_model.components import nftables
+from lvs_model.components.keepalived.demotion import RECORD, SCRIPT, Demotion, demotion_of, demotions, room
+from lvs_model.components.keepalived.drains import drain_blocks
 from lvs_model.components.keepalived.global_defs import global_lines
 from lvs_model.components.keepalived.instances import (
     Election,
@@ -33,6 +35,7 @@ from lvs_model.inventory import Host, Inventory
 from lvs_model.parts import Action, File, Health, Part, Preparation, Validation
 from lvs_model.render import render, render_text
 from lvs_model.serving import Serving
+from lvs_model.topology import sync_group_of
 from lvs_model.vrrp import orderly_takeover_s
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "director",
     "elections",
     "owned_addresses",
+    "room",
     "shared",
 ]
 
@@ -115,6 +119,7 @@ def director(
         )
     ]
     part.actions = [
+        *_places(context["demotions"]),
         Action(
             "Read the units anew",
             ("systemctl", "daemon-reload"),
@@ -152,9 +157,21 @@ def _kept(cluster: Cluster, host: Host, common: Shared) -> list[str]:
     return keep(link for one in mine for _, link in owned_addresses(cluster, host, one))
 
 
+def _places(found: list[Demotion]) -> list[Action]:
+    """What puts a director back where its record has it in the elections."""
+    kinds = frozenset(f"demotion {one.file}" for one in found)
+    return (
+        [Action("Put the director where it belongs in its elections", (SCRIPT,), heals=kinds)]
+        if found
+        else []
+    )
+
+
 def _further_files(cluster: Cluster, common: Shared, context: dict[str, Any]) -> list[File]:
     """Files that only some documents ask for."""
     files = []
+    if context["demotions"]:
+        files.append(render(_COMPONENT, SCRIPT, context, mode="0755"))
     if any(one.restart is not None for one in cluster.failover.track.processes):
         files.append(render(_COMPONENT, ENSURE_PROCESS, context, mode="0755"))
     if has_weight_files(common.services):
@@ -186,10 +203,13 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
         "cluster": cluster.name,
         "host": host.name,
         "global_lines": global_lines(cluster, host, mine, common.sync_id),
-        "trackers": tracker_blocks(cluster, common.services),
+        "trackers": [*drain_blocks(common.services), *tracker_blocks(cluster, common.services)],
         "top_lines": cluster.extra_lines.top,
-        "instances": [instance_context(cluster, host, inventory, one) for one in mine],
-        "sync_groups": sync_groups(cluster, mine),
+        "instances": [_instance(cluster, host, inventory, one) for one in mine],
+        "sync_groups": _groups(cluster, mine),
+        "demotions": demotions(cluster, mine),
+        "demoted": SCRIPT,
+        "record": RECORD,
         "virtual_servers_text": common.services_text,
         "anchors": [{"prefix": host_prefix(own[0][0]), "interface": own[0][1]} for own in owned],
         "owned": [
@@ -205,6 +225,20 @@ def _context(cluster: Cluster, host: Host, inventory: Inventory, common: Shared)
         # announced itself, and the adverts' jitter.
         "linger": number(max((_slowest_s(cluster, one) for one in mine), default=0) + 0.5),
     }
+
+
+def _instance(cluster: Cluster, host: Host, inventory: Inventory, one: Election) -> dict[str, Any]:
+    # A sync group's members are demoted with their group.
+    own = demotion_of(cluster, one) if sync_group_of(cluster, one.instance) is None else None
+    return instance_context(cluster, host, inventory, one) | {"demotion": own.name if own else None}
+
+
+def _groups(cluster: Cluster, mine: list[Election]) -> list[dict[str, Any]]:
+    names = {sync_group_of(cluster, one.instance): demotion_of(cluster, one) for one in mine}
+    return [
+        group | {"demotion": own.name if (own := names.get(group["name"].removeprefix("VG_"))) else None}
+        for group in sync_groups(cluster, mine)
+    ]
 
 
 def _slowest_s(cluster: Cluster, one: Election) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvs_model.components.keepalived.checks import check_context
+from lvs_model.components.keepalived.drains import drain_check
 from lvs_model.components.keepalived.words import number, quoted
 from lvs_model.document import Cluster, Forwarding, Service
 from lvs_model.serving import Entry, Member, Serving
@@ -116,8 +117,11 @@ def _real_server(cluster: Cluster, one: Serving, entry: Entry, member: Member) -
             *([f"notify_down {quoted(service.notify.server_down)}"] if service.notify.server_down else []),
         ],
         "checks": [
-            check_context(cluster, service.name, asked, check, service.delay_loop_s)
-            for check in member.checks
+            *(
+                check_context(cluster, service.name, asked, check, service.delay_loop_s)
+                for check in member.checks
+            ),
+            drain_check(service.name, member.name),
         ],
     }
 

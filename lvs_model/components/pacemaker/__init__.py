@@ -30,6 +30,7 @@ __all__ = [
     "CONFIGURATION",
     "COROSYNC_UNIT",
     "DRIFT",
+    "MOVE",
     "TOOL",
     "UNIT",
     "director",
@@ -45,6 +46,8 @@ COROSYNC_UNIT = "corosync.service"
 CONFIGURATION = "/etc/corosync/corosync.conf"
 RESOURCES = "/etc/lvs-toolkit/pacemaker.cib"
 TOOL = "/usr/local/lib/lvs-toolkit/lvs-pacemaker"
+MOVE = (TOOL, "move")
+"""The command that moves the VIPs to the director that is named behind it (roles/pacemaker)."""
 DRIFT = "pacemaker"
 """The kind of drift that `lvs-pacemaker apply` heals: what `lvs-pacemaker held` says differs."""
 _KEY = "/etc/corosync/authkey"

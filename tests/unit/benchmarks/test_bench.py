@@ -12,7 +12,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.estate import Size, inputs, inventory
-from bench.figures import exponent, middle, spread
+from bench.figures import exponent, growth, middle, spread
 from bench.processes import ROOT, FailedError, run
 from lvs_model.export import MARKER
 from lvs_model.plan import compile_plan
@@ -44,6 +44,11 @@ def test_impossible_sizes_are_refused(services: int, servers: int, hosts: int) -
 @pytest.mark.parametrize(("power", "factor"), [(1.0, 0.001), (2.0, 3.0), (0.0, 5.0)])
 def test_exponent_is_the_power_of_the_growth(power: float, factor: float) -> None:
     assert isclose(exponent({n: factor * n**power for n in (10, 32, 100, 1000)}), power, abs_tol=1e-6)
+
+
+def test_growth_is_that_of_medians_and_unknown_of_one_size() -> None:
+    assert growth({10: [1.0, 2.0, 90.0], 100: [20.0], 1000: [0.0, 200.0, 300.0]}) == 1.0
+    assert growth({10: [1.0, 2.0]}) is None
 
 
 def test_median_and_spread() -> None:
@@ -100,6 +105,8 @@ def test_bench_writes_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert figures["controller"]["cpu_seconds_per_host"].keys() == {"4"}
     assert figures["controller"]["cpu_seconds_per_host"]["4"] > 0
     assert figures["controller"]["plan_cpu_seconds_per_host"].keys() == {"4"}
+    assert figures["controller"]["peak_mb"]["4"] > 0
+    assert figures["controller"]["exponent"] is None
     assert {"cores", "python", "ansible_core"} <= figures["machine"].keys()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from module_utils.lvs_transaction import durable
+from module_utils.lvs_transaction import boot, durable
 from module_utils.lvs_transaction.model import Layout, parse_request
 from module_utils.lvs_transaction.plan import Result
 from module_utils.lvs_transaction.recovery import Settled, recover
@@ -20,6 +20,9 @@ from module_utils.lvs_transaction.transaction import apply
 OWNER = pwd.getpwuid(os.geteuid()).pw_name
 GROUP = grp.getgrgid(os.getegid()).gr_name
 STATE = "/var/lib/lvs-toolkit"
+_FOR_BOOT = {boot.UNIT, f"{boot.UNIT}.lvs-new", boot.WANTED} | {
+    str(parent) for path in (boot.UNIT, boot.WANTED) for parent in Path(path).parents if len(parent.parts) > 2
+}
 Tree = dict[str, tuple[str, ...]]
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -77,7 +80,7 @@ class Host:
     def params(self, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - any argument
         """The module's parameters as its argument_spec would fill them in."""
         params: dict[str, Any] = {"generation": {"operator": "ada", "commit": "c0ffee"}, "keep": 5}
-        params |= {"guard_s": 90, "confirm": False, "installed": []}
+        params |= {"guard_s": 90, "confirm": False, "installed": [], "restore": None}
         params |= {"state_dir": STATE, "root": str(self.root), **given}
         for kind, defaults in _DEFAULTS.items():
             params[kind] = [{**defaults, **item} for item in given.get(kind, [])]
@@ -96,11 +99,14 @@ class Host:
         return self.log.read_text().splitlines() if self.log.exists() else []
 
     def tree(self, state: bool = False) -> Tree:
-        """Every name under the root with its kind, mode and digest; the state directory only on request."""
+        """Every name under the root with its kind, mode and digest; the state directory only on request.
+
+        Without what config_set itself puts there for the next boot.
+        """
         seen: Tree = {}
         for path in sorted(self.root.rglob("*")):
             name = "/" + str(path.relative_to(self.root))
-            if not state and (name + "/").startswith(("/var/",)):
+            if not state and ((name + "/").startswith("/var/") or name in _FOR_BOOT):
                 continue
             status = path.lstat()
             digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "-"

@@ -202,7 +202,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 200 KiB under the host's root."""
     root = tmp_path / "root"
     root.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(root)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=232k", "tmpfs", str(root)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("needs the right to mount a file system")
     yield root

@@ -60,7 +60,7 @@ def test_a_change_then_none(host: Host) -> None:
         {"before": "old keepalived\n", "after": "new\n", "before_header": _CONF, "after_header": _CONF}
     ]
     del answer["diff"]
-    unchanged = {
+    unchanged: dict[str, Any] = {
         "healed": [],
         "generation": "000001",
         "recovered": [],
@@ -70,6 +70,7 @@ def test_a_change_then_none(host: Host) -> None:
         "confirmed": [],
     }
     assert not answer.pop("invocation", None)  # see the test of secrets
+    unchanged["previous"] = None
     assert answer == {"changed": True, "files": {_CONF: "changed"}, "actions": ["reload"], **unchanged}
     answer, _ = _run(host, files=[_file(_CONF, "new\n", mode="0640")], actions=[action])
     assert not answer.pop("invocation", None)

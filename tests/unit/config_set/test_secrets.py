@@ -67,7 +67,7 @@ def test_not_in_a_recovery(host: Host, files: list[dict[str, Any]]) -> None:
 
 def test_only_root_can_look_into_the_state_directory(host: Host, files: list[dict[str, Any]]) -> None:
     host.apply(files=files)
-    holders = [path for path in host.root.rglob("*") if path.is_file() and _OLD in path.read_text()]
+    holders = [path for path in host.root.rglob("*") if path.is_file() and _OLD.encode() in path.read_bytes()]
     assert holders == [host.path(f"{STATE}/generations/000001/old{_KEYS}")]
     assert stat.S_IMODE(host.path(STATE).stat().st_mode) == 0o700
     _assert_silent(host.path(f"{STATE}/generations/000001/journal.committed.json").read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,7 @@ def test_compare_through_ansible_is_the_models(told: dict[str, Any], site: Site)
     work = compare(site.plan, site.seen)
 
     assert list(work["hosts"]) == ["lb2"]
+    assert re.fullmatch("[0-9a-f]{8}", told["work"].pop("run"))
     assert told["work"] == json.loads(json.dumps({"problems": [], **work}))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,32 @@ def test_the_last_line_needs_no_end_and_the_tail_is_bounded() -> None:
     assert lines[-1] == "end"
     assert len(lines) == 401
     assert outcome.tail[0] == "102"
+
+
+def test_whoever_watches_can_stop_the_command_go_on_and_kill_it(tmp_path: Path) -> None:
+    """As tests do that hold a deployment in its middle: all of its process group."""
+    group: list[int] = []
+    lines: list[str] = []
+    mark = tmp_path / "mark"
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        if line == "middle":
+            os.killpg(group[0], signal.SIGSTOP)
+            time.sleep(0.8)
+            assert not mark.exists(), "nothing goes on while it is stopped"
+            os.killpg(group[0], signal.SIGCONT)
+        if line == "late":
+            os.killpg(group[0], signal.SIGKILL)
+
+    outcome = run_live(
+        ["sh", "-c", f"echo middle; sleep 0.3; touch {mark}; echo late; sleep 60; echo never"],
+        on_line=on_line,
+        on_start=group.append,
+    )
+    assert lines == ["middle", "late"]
+    assert mark.exists()
+    assert outcome.returncode == -signal.SIGKILL
 
 
 def test_silence_is_told() -> None:

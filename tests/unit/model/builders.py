@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from lvs_model.components.nftables import RULES, TABLE
+from lvs_model.elections import CONFIGURATION
 from lvs_model.plan import compile_plan
 from lvs_model.problems import ModelError
 
@@ -157,6 +158,7 @@ class Site:
             "os_release": 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nID=debian\nVERSION_ID="13"\n',
             "kernel": "6.12.48+deb13-amd64",
             "packages": dict.fromkeys(planned["observe"]["packages"], "1.0"),
+            "holds": list(planned["holds"]),
             "units": {
                 unit: {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
                 if unit in planned["units"]
@@ -274,6 +276,11 @@ class Site:
             **{"main": 700, "checker": 701 if good else None, "vrrp": 702},
             "json": elections_json(planned, instances, states),
             "data": checker_dump(good) if good else None,
+            # Of keepalived.conf some lines; the rest makes no difference to who reads them.
+            "transport": next(
+                (one["content"] for one in planned["files"] if one["path"] == CONFIGURATION), None
+            ),
+            "former": False,
         }
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
+from lvs_model.elections import planned_elections
+
 Raw = dict[str, Any]
 
 
@@ -75,7 +77,7 @@ def state_json(state: str, label: str = "VI_edge") -> str:
 
 def elections_json(planned: dict[str, Any], instances: list[dict[str, Any]], states: dict[str, str]) -> str:
     """The same with what tells the elections apart, as 2.2.7 prints it; ``instances`` as in the plan."""
-    entries = json.loads(states_json(states))
+    entries, declared = json.loads(states_json(states)), planned_elections(planned)
     for entry, one in zip(entries, [one for one in instances if one["label"] in states], strict=True):
         interface = planned["elections"][one["label"]]
         entry["data"] |= {
@@ -84,7 +86,10 @@ def elections_json(planned: dict[str, Any], instances: list[dict[str, Any]], sta
             "version": one["version"],
             "vips": [f"{one['anchor']} dev {interface} scope link set"],
             "auth_type": ["none", "pass", "ah"].index(one["authentication"]),
+            "adver_int": declared[one["label"]].interval_s,
         }
+        if one["authentication"] != "none":
+            entry["data"]["auth_data"] = declared[one["label"]].password
         if one["vips"]:
             entry["data"]["evips"] = [f"{vip} dev {interface} scope global set" for vip in one["vips"]]
     return json.dumps(entries)

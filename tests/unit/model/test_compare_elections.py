@@ -12,6 +12,12 @@ from .compared import KEEPALIVED_CONF, changed, problems, work
 
 FIRST, SECOND = "192.0.2.10", "192.0.2.20"
 UNIT = "keepalived.service"
+FORMER = "/run/lvs-toolkit.former-election"
+STOPS = ["systemctl stop keepalived.service", f"rm -f {FORMER}"]
+
+
+def secret(password: str) -> dict[str, str]:
+    return {"type": "pass", "password": password}
 
 
 def case(router_id: int = 51, **failover: Any) -> Case:  # noqa: ANN401
@@ -43,70 +49,147 @@ def site(running: Case, wanted: Case) -> Site:
     return found
 
 
-def refused(host: str, vips: str, what: str) -> str:
-    return (
-        f"host {host}: keepalived.conf: the running election of {vips} has {what}: directors that are "
-        "reloaded one by one would both own what it elects: stop keepalived on all directors of the cluster, "
-        "then run again"
-    )
-
-
 @pytest.mark.parametrize(
-    ("running", "wanted", "refusals"),
+    ("running", "wanted", "vips", "what"),
     [
         pytest.param(
             case(182),
             case(105),
-            [refused(host, FIRST, "router id 182, the plan 105") for host in ("lb1", "lb2")],
+            FIRST,
+            "router id 182, the plan 105",
             id="another router id",
         ),
         pytest.param(
             case(version=2, router_id=51),
             case(version=3, router_id=51),
-            [refused(host, FIRST, "VRRP version 2, the plan 3") for host in ("lb1", "lb2")],
+            FIRST,
+            "VRRP version 2, the plan 3",
             id="another version",
         ),
         pytest.param(
             case(network="front", router_id=51),
             case(network="sync", router_id=51),
-            [refused(host, FIRST, "interface eth0, the plan eth1") for host in ("lb1", "lb2")],
+            FIRST,
+            "interface eth0, the plan eth1",
             id="another interface",
         ),
         pytest.param(
             two([FIRST, "192.0.2.30"], [SECOND]),
             two([FIRST], [SECOND, "192.0.2.30"]),
-            [refused(host, "192.0.2.30", "router id 51, the plan 52") for host in ("lb1", "lb2")],
+            "192.0.2.30",
+            "router id 51, the plan 52",
             id="a VIP that moves to another instance",
+        ),
+        pytest.param(
+            case(transport="multicast", router_id=51),
+            case(transport="unicast", router_id=51),
+            FIRST,
+            "adverts by multicast, the plan unicast",
+            id="unicast",
+        ),
+        pytest.param(
+            case(transport="unicast", router_id=51),
+            case(transport="multicast", router_id=51),
+            FIRST,
+            "adverts by unicast, the plan multicast",
+            id="multicast",
+        ),
+        pytest.param(
+            case(transport="multicast", router_id=51),
+            case(transport="multicast", multicast_group="224.0.0.99", router_id=51),
+            FIRST,
+            "adverts by multicast, the plan multicast 224.0.0.99",
+            id="another multicast group",
+        ),
+        pytest.param(
+            case(version=2, advert_interval=1, router_id=51),
+            case(version=2, advert_interval=2, router_id=51),
+            FIRST,
+            "advert interval 1.00 s, the plan 2.00 s",
+            id="another interval, with version 2",
+        ),
+        pytest.param(
+            case(version=2, authentication=secret("aaaaaaa1"), router_id=51),
+            case(version=2, authentication=secret("bbbbbbb2"), router_id=51),
+            FIRST,
+            "another password than the plan",
+            id="another password",
         ),
     ],
 )
-def test_another_election_for_vips_that_have_an_owner_is_refused(
-    running: Case, wanted: Case, refusals: list[str]
+def test_the_standby_stops_the_owner_changes_alone_and_the_standby_starts(
+    running: Case, wanted: Case, vips: str, what: str
 ) -> None:
-    assert problems(site(running, wanted)) == refusals
+    found = work(site(running, wanted))
+
+    told = f"the running election of {vips} has {what}"
+    assert all(told in found["hosts"][host]["changes"] for host in ("lb1", "lb2"))
+    assert "election" in found["classes"]["lb1"] and "election" in found["classes"]["lb2"]
+    # Laid down on both while the former one runs on, and nothing reads it yet.
+    assert sorted(found["directors"]) == ["lb1", "lb2"]
+    for host in ("lb1", "lb2"):
+        own = found["hosts"][host]
+        assert own["begins_later"] is True
+        assert "systemctl reload-or-restart keepalived.service" not in commands(own["actions"])
+        assert own["health"] == []
+        assert commands(own["actions"])[0] == f"touch {FORMER}"
+        assert commands(own["begin"])[-2:] == [
+            "systemctl reload-or-restart keepalived.service",
+            f"rm -f {FORMER}",
+        ]
+        assert all(one["force"] for one in own["begin"])
+    assert found["leave"] == ["lb2"]
+    assert commands(found["hosts"]["lb2"]["leave"]) == STOPS
+    assert found["begin"] == ["lb1", "lb2"]
+    # A first one that fails takes up what it had; another one must not, since the first one has changed.
+    first, second = found["hosts"]["lb1"], found["hosts"]["lb2"]
+    assert (first["restores"], second["restores"]) == (True, False)
+    assert commands(first["back"]) == commands(first["begin"])
+    assert commands(second["back"]) == STOPS
+
+
+def commands(actions: list[dict[str, Any]]) -> list[str]:
+    return [" ".join(one["argv"]) for one in actions]
 
 
 @pytest.mark.parametrize(
     ("running", "wanted"),
     [
         pytest.param(case(), case(), id="the same"),
+        pytest.param(
+            case(version=3, advert_interval=1, router_id=51),
+            case(version=3, advert_interval=2, router_id=51),
+            id="another interval, with version 3",
+        ),
         pytest.param(case(), two([FIRST], [SECOND]), id="a second instance with new VIPs"),
         pytest.param(two([FIRST], [SECOND]), two([FIRST, "192.0.2.30"], [SECOND]), id="a new VIP"),
         pytest.param(two([FIRST], [SECOND]), case(), id="an instance that goes with its VIPs"),
     ],
 )
 def test_what_leaves_each_vip_its_election_is_no_danger(running: Case, wanted: Case) -> None:
-    assert sorted(work(site(running, wanted))["directors"]) == ["lb1", "lb2"]
+    found = work(site(running, wanted))
+    assert sorted(found["directors"]) == ["lb1", "lb2"]
+    assert (found["leave"], found["begin"]) == ([], [])
 
 
-def test_authentication_on_one_side_only_is_refused() -> None:
+def test_what_the_files_say_is_not_believed_while_the_former_election_runs_on() -> None:
+    """An interrupted run has laid down another transport, and no dump tells that."""
+    found = site(case(transport="unicast", router_id=51), case(transport="unicast", router_id=51))
+    found.seen["lb1"]["keepalived"]["former"] = True
+
+    done = work(found)
+    text = f"the running election of {FIRST} has what an earlier deployment had, which was interrupted"
+    assert text in done["hosts"]["lb1"]["changes"]
+    assert (done["leave"], done["begin"]) == (["lb2"], ["lb1", "lb2"])
+
+
+def test_authentication_on_one_side_only_is_another_election() -> None:
     """Adverts with another authentication are discarded (vrrp.c, vrrp_in_chk)."""
     secret = {"type": "pass", "password": "abcd1234"}
     found = site(case(version=2, router_id=51), case(version=2, router_id=51, authentication=secret))
 
-    assert problems(found) == [
-        refused(host, FIRST, "authentication none, the plan pass") for host in ("lb1", "lb2")
-    ]
+    text = f"the running election of {FIRST} has authentication none, the plan pass"
+    assert text in work(found)["hosts"]["lb1"]["changes"]
 
 
 def test_a_keepalived_that_does_not_run_elects_nobody() -> None:
@@ -114,14 +197,70 @@ def test_a_keepalived_that_does_not_run_elects_nobody() -> None:
     for host in ("lb1", "lb2"):
         found.seen[host]["units"][UNIT]["ActiveState"] = "inactive"
 
+    assert work(found)["leave"] == work(found)["begin"] == []
     assert sorted(work(found)["directors"]) == ["lb1", "lb2"]
 
 
-def test_one_director_that_runs_is_enough_to_refuse() -> None:
+@pytest.mark.parametrize(
+    ("stopped", "leave", "begin"),
+    [
+        pytest.param("lb1", [], ["lb2", "lb1"], id="the owner crashed: the one that runs changes first"),
+        pytest.param("lb2", [], ["lb1", "lb2"], id="interrupted when the standby had been stopped"),
+    ],
+)
+def test_one_that_does_not_run_is_not_stopped_and_starts_last(
+    stopped: str, leave: list[str], begin: list[str]
+) -> None:
     found = site(case(182), case(105))
-    found.seen["lb1"]["units"][UNIT]["ActiveState"] = "inactive"
+    found.seen[stopped]["units"][UNIT]["ActiveState"] = "inactive"
 
-    assert problems(found) == [refused("lb2", FIRST, "router id 182, the plan 105")]
+    done = work(found)
+    assert (done["leave"], done["begin"]) == (leave, begin)
+
+
+def test_what_an_interrupted_run_has_laid_down_is_no_reason_to_stop_there() -> None:
+    """The files are as planned everywhere, and the former election still runs."""
+    running, wanted = case(182), case(105)
+    before, found = Site(running.plan()), Site(wanted.plan())
+    for host in ("lb1", "lb2"):
+        found.seen[host]["keepalived"] = before.seen[host]["keepalived"]
+        found.seen[host]["addresses"] = before.seen[host]["addresses"]
+
+    done = work(found)
+    assert (done["directors"], done["leave"], done["begin"]) == (["lb2", "lb1"], ["lb2"], ["lb1", "lb2"])
+
+
+def test_of_two_owners_one_stays_alone() -> None:
+    """Active/active: the others give their VIPs away when they stop."""
+    wanted = two([FIRST], [SECOND, "192.0.2.30"])
+    found = work(site(two([FIRST, "192.0.2.30"], [SECOND]), wanted))
+
+    assert (found["leave"], found["begin"]) == (["lb2"], ["lb1", "lb2"])
+
+
+def test_a_director_that_was_not_looked_at_forbids_it() -> None:
+    found = site(case(182), case(105))
+    found.seen["lb2"] = {}
+
+    assert problems(found, "lb1") == [
+        "cluster edge: its VRRP protocol changes, and lb2 was not looked at: the former election would go on "
+        "there and own the VIPs beside the others: leave out --limit, or let it name all directors",
+        "host lb2: this director is unreachable, and nothing has been changed: mend it, or accept its "
+        "absence by name: -e lvs_accept_unreachable=lb2",
+    ]
+    # Accepted by name, it is believed to be off.
+    assert work(found, "lb2")["begin"] == ["lb1"]
+
+
+def test_a_configuration_without_a_record_of_the_toolkits_forbids_it() -> None:
+    found = site(case(182), case(105))
+    found.seen["lb2"]["managed"] = []
+
+    (problem,) = problems(found)
+    assert problem.startswith(
+        "host lb2: its VRRP protocol changes, and nothing tells that the toolkit has written "
+        f"{KEEPALIVED_CONF}: which peers its election has is not known: stop keepalived on all directors"
+    )
 
 
 @pytest.mark.parametrize("field", ["vrid", "evips"])

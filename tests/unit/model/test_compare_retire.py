@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lvs_model.compare import host_work
+from lvs_model.components.holds import FORGET
 
 from .builders import ENGINES, Case, Site
 from .compared import (
@@ -79,6 +80,9 @@ def test_units_are_stopped_before_their_items_and_keepalived_before_all() -> Non
         "systemctl disable --now keepalived.service",
         *NETWORK_ENDS,
         "systemctl disable --now lvs-nftables.service",
+        "systemctl disable --now lvs-override.service",
+        "systemctl disable --now lvs-override.timer",
+        " ".join(FORGET),
         f"{TOOL} remove",
     ]
 
@@ -191,7 +195,11 @@ def test_retired_directors_go_first_and_the_owner_last_of_them() -> None:
     # The owner gives the VIPs away to whoever stays, which still knows it as its peer.
     assert found["retire"] == ["lb2", "lb1"]
     assert found["directors"] == ["lb3"]
-    assert found["contract"] == ["lb1", "lb2"]
+    # One that is alone has nobody to whom it could give its VIPs.
+    assert [one["path"] for one in found["hosts"]["lb3"]["remove"]] == [
+        "/usr/local/lib/lvs-toolkit/keepalived-demoted"
+    ]
+    assert found["contract"] == ["lb3", "lb1", "lb2"]
     assert found["expand"] == found["expand_later"] == []
 
 

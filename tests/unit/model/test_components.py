@@ -10,8 +10,12 @@ import pytest
 
 from lvs_model.compare import compare
 from lvs_model.components.keepalived import CONFIGURATION
+from lvs_model.components.keepalived.demotion import SCRIPT
+from lvs_model.components.keepalived.drains import FOLDER as DRAINS
 from lvs_model.components.keepalived.trackers import WEIGHTS, tracked_name, weight_file
 from lvs_model.components.nftables import RULES
+from lvs_model.components.overrides import TIMER, TOOL
+from lvs_model.components.overrides import UNIT as SETTLES
 from lvs_model.document import FileCheck
 from lvs_model.inventory import read_inventory
 from lvs_model.parts import Action, File, Part, merge
@@ -55,7 +59,11 @@ def kinds(host: dict[str, Any]) -> set[str]:
         found |= {"ldirectord missing", "ldirectord extra"}
     if host["observe"]["pacemaker"]:
         found.add("pacemaker")
-    return found
+    if host["holds"]:
+        found.add("hold")
+    scripts = [one["content"] for one in host["files"] if one["path"] == SCRIPT]
+    found |= {line for script in scripts for line in script.splitlines() if line.startswith("demoted /")}
+    return {kind.replace("demoted /", "demotion /") for kind in found}
 
 
 @pytest.mark.parametrize(("case", "host"), ALL)
@@ -97,7 +105,8 @@ def test_units_are_read_before_they_are_started(case: str, host: str) -> None:
     own = [unit for unit in plan["units"] if unit.startswith(("lvs-", "keepalived"))]
     # The two of lvs-network are one component's.
     network, watch = "lvs-network.service", "lvs-network-watch.service"
-    together = {network: [network, watch]}
+    # What settles at boot is started by its timer, too, and never stays active.
+    together = {network: [network, watch], TIMER: [SETTLES, TIMER]}
     expected = [
         call
         for unit in own
@@ -105,7 +114,7 @@ def test_units_are_read_before_they_are_started(case: str, host: str) -> None:
         for call in (
             ["daemon-reload"],
             ["enable", *together.get(unit, [unit])],
-            *(["reload-or-restart", one] for one in together.get(unit, [unit])),
+            *(["reload-or-restart", one] for one in together.get(unit, [unit]) if one != SETTLES),
         )
     ]
     others = calls[len(expected) :]
@@ -121,7 +130,7 @@ def test_packets_are_marked_before_keepalived_starts() -> None:
     plan = golden("marks", "lb1")
 
     network = ["lvs-network.service", "lvs-network-watch.service"]
-    assert plan["units"] == ["lvs-nftables.service", *network, "keepalived.service"]
+    assert plan["units"] == ["lvs-nftables.service", *network, TIMER, "keepalived.service"]
     assert plan["packages"]["firewall"] == ["nftables"]
     assert [(check["argv"][0], check["paths"]) for check in plan["validate"]] == [
         ("nft", [RULES]),
@@ -131,7 +140,7 @@ def test_packets_are_marked_before_keepalived_starts() -> None:
     (before,) = (line for line in unit.splitlines() if line.startswith("Before="))
     # At boot as in a deployment: closed networks first, then routes, and requests last.
     # The watch comes behind lvs-network by its own unit.
-    others = [unit for unit in plan["units"][1:] if "watch" not in unit]
+    others = [unit for unit in plan["units"][1:] if "watch" not in unit and unit != TIMER]
     assert before.removeprefix("Before=").split() == others
 
 
@@ -139,8 +148,8 @@ def test_the_folder_of_weights_is_there_before_keepalived_checks_its_configurati
     plan = golden("checks", "lb1")
 
     # By what a prediction leaves out, not by a checker, which it runs.
-    assert [one["argv"] for one in plan["prepare"]] == [["mkdir", "-p", WEIGHTS]]
-    assert plan["prepared"] == ["/etc/tmpfiles.d/lvs-toolkit.conf"]
+    assert [one["argv"] for one in plan["prepare"]] == [["mkdir", "-p", DRAINS], ["mkdir", "-p", WEIGHTS]]
+    assert plan["prepared"] == [TOOL, "/etc/tmpfiles.d/lvs-toolkit.conf"]
     assert [check["argv"][:2] for check in plan["validate"]] == [["unshare", "--pid"]]
     commands = [action["argv"] for action in plan["actions"]]
     made = commands.index(["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/lvs-toolkit.conf"])
@@ -181,7 +190,7 @@ def test_the_network_is_filtered_and_set_before_keepalived_starts() -> None:
 
     assert starts == plan["units"]
     network = ["lvs-network.service", "lvs-network-watch.service"]
-    assert plan["units"] == ["lvs-nftables.service", *network, "keepalived.service"]
+    assert plan["units"] == ["lvs-nftables.service", *network, TIMER, "keepalived.service"]
 
 
 def test_keepalived_is_never_restarted_for_a_change() -> None:
@@ -211,6 +220,12 @@ NETWORK = {
     "/etc/systemd/system/lvs-network.service": "0644",
     "/etc/systemd/system/lvs-network-watch.service": "0644",
 }
+OVERRIDES = {
+    TOOL: "0755",
+    "/etc/lvs-toolkit/servers.conf": "0644",
+    "/etc/systemd/system/lvs-override.service": "0644",
+    f"/etc/systemd/system/{TIMER}": "0644",
+}
 
 
 @pytest.mark.parametrize(
@@ -220,9 +235,11 @@ NETWORK = {
             "lb1",
             {
                 **NETWORK,
+                **OVERRIDES,
                 "/etc/modprobe.d/lvs-director.conf": "0644",
                 "/etc/keepalived/keepalived.conf": "0640",
                 "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf": "0644",
+                "/usr/local/lib/lvs-toolkit/keepalived-demoted": "0755",
                 "/usr/local/lib/lvs-toolkit/keepalived-leave": "0755",
                 "/usr/local/lib/lvs-toolkit/keepalived-release": "0755",
             },

@@ -219,12 +219,14 @@ TWO_ELECTIONS = """[
         (
             TWO_ELECTIONS,
             [
-                Election(51, 3, "eth0", "none", frozenset({"169.254.255.51", "192.0.2.10", "2001:db8::10"})),
-                Election(52, 2, "eth1", "pass", frozenset({"169.254.255.52"})),
+                Election(
+                    51, 3, "eth0", "none", frozenset({"169.254.255.51", "192.0.2.10", "2001:db8::10"}), "VI_a"
+                ),
+                Election(52, 2, "eth1", "pass", frozenset({"169.254.255.52"}), "VI_b", None, "abcd"),
             ],
         ),
         # Nothing is guessed.
-        (state_json("MASTER"), [Election(None, None, None, None, frozenset())]),
+        (state_json("MASTER"), [Election(None, None, None, None, frozenset(), "VI_edge")]),
         (TWO_ELECTIONS[:300], []),  # cut off
         ("[]", []),
         ('[{"data": null}]', []),

@@ -118,8 +118,14 @@ def test_a_directors_table_has_every_vip_and_port() -> None:
         "inhibit": False,
         "fallback": None,
         "servers": {
-            f"192.0.2.{last}:443": {"weight": weight, "method": "dr", "extra": [], "dynamic": False}
-            for last, weight in ((21, 3), (22, 0), (23, 1))
+            f"192.0.2.{last}:443": {
+                "host": host,
+                "weight": weight,
+                "method": "dr",
+                "extra": [],
+                "dynamic": False,
+            }
+            for host, last, weight in (("web1", 21, 3), ("web2", 22, 0), ("web3", 23, 1))
         },
     }
 
@@ -177,8 +183,8 @@ def test_a_host_is_asked_for_all_that_will_be_compared() -> None:
     assert observe["sysctls"] == list(planned["sysctls"])
     assert observe["files"] == [file["path"] for file in planned["files"]]
     network = ["lvs-network.service", "lvs-network-watch.service"]
-    assert planned["units"] == [*network, "keepalived.service"]
-    assert observe["units"] == [*network, *ENGINES]
+    assert planned["units"] == [*network, "lvs-override.timer", "keepalived.service"]
+    assert observe["units"] == [*network, "lvs-override.timer", *ENGINES]
     assert observe["network"] and observe["nftables"] and observe["managed"]
     assert observe["keepalived"] is True
     assert observe["arp"] == [{"interface": "eth0", "address": "192.0.2.10", "source": "192.0.2.12"}]

@@ -15,7 +15,7 @@ import pytest
 from module_utils.lvs_keepalived import View, view
 
 FAKE = Path(__file__).with_name("fake_keepalived.py")
-NOTHING = View(main=None, vrrp=None, checker=None, json=None, data=None)
+NOTHING = View(main=None, vrrp=None, checker=None, json=None, data=None, transport=None, former=False)
 JSON = "keepalived.json begins\nand ends\n"
 DATA = "keepalived_check.data begins\nand ends\n"
 
@@ -82,6 +82,23 @@ def test_both_dumps_are_whole_and_leave_nothing_behind(keepalived: Keepalived, b
     ]
     assert keepalived.problems == []
     assert list(keepalived.dumps.iterdir()) == []
+
+
+def test_of_its_configuration_the_way_of_the_adverts_is_told_and_no_password(keepalived: Keepalived) -> None:
+    """No dump tells whether adverts go by multicast."""
+    folder = keepalived.root / "etc/keepalived"
+    folder.mkdir(parents=True)
+    (folder / "keepalived.conf").write_text(
+        "vrrp_instance VI_edge {\n    priority 200\n    unicast_peer {\n        192.0.2.12\n    }\n"
+        "    authentication {\n        auth_pass abcd1234\n    }\n}\n",
+        encoding="utf-8",
+    )
+    keepalived.start()
+
+    found = keepalived.view()
+    assert (found["transport"], found["former"]) == ("vrrp_instance VI_edge {\nunicast_peer {\n", False)
+    (keepalived.run / "lvs-toolkit.former-election").touch()
+    assert keepalived.view()["former"] is True
 
 
 def test_pid_files_may_be_in_a_folder_of_their_own(keepalived: Keepalived) -> None:

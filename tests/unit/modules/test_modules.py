@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible.module_utils import lvs_host
 
-from library import lvs_facts, lvs_probe
+from library import cluster_lock, lvs_facts, lvs_probe
 
 from .webserver import WebServer
 
@@ -76,7 +76,7 @@ def comparable(options: dict[str, Any], nested: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("module", [lvs_facts, lvs_probe])
+@pytest.mark.parametrize("module", [cluster_lock, lvs_facts, lvs_probe])
 def test_documentation_matches_the_arguments(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     given = arguments_of(module, monkeypatch)
     documented = yaml.safe_load(module.DOCUMENTATION)
@@ -87,11 +87,11 @@ def test_documentation_matches_the_arguments(module: ModuleType, monkeypatch: py
 
 def test_observation_has_what_is_documented(tmp_path: Path) -> None:
     documented = yaml.safe_load(lvs_facts.RETURN)["observation"]["contains"]
-    lists = ("packages", "units", "modules", "sysctls", "files", "users", "arp")
+    lists = ("packages", "units", "modules", "sysctls", "files", "users", "arp", "adverts")
     wanted: dict[str, list[object]] = {name: [] for name in lists}
     asked = dict.fromkeys(lvs_facts._ASKED, True)
     host = lvs_host.Host(lambda argv: (127, "", ""), str(tmp_path))
-    observation = lvs_facts.observe(host, {**wanted, **asked, "marker": None})
+    observation = lvs_facts.observe(host, {**wanted, **asked, "marker": None, "adverts_s": 0})
     assert set(observation) - {"problems"} == set(documented)
     assert observation["problems"] == []
 
@@ -120,7 +120,16 @@ def test_facts_by_ansible_in_check_mode(tmp_path: Path) -> None:
     assert observation["euid"] == os.geteuid()
     assert observation["kernel"] == os.uname().release
     assert observation["arp"][0]["skipped"]
-    for part in ("keepalived", "network", "network_error", "ra_routes", "nftables", "managed"):
+    for part in (
+        "keepalived",
+        "network",
+        "network_error",
+        "ra_routes",
+        "nftables",
+        "managed",
+        "status",
+        "adverts",
+    ):
         assert observation[part] is None  # was not asked for
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 OURS = "scripts of keepalived (LVS toolkit)"
 STATE = "/var/lib/lvs-toolkit"
 FOLDERS = ["/etc/lvs-toolkit", "/usr/local/lib/lvs-toolkit", "/etc/systemd/system/keepalived.service.d"]
-RUN = ["/run/lvs-toolkit", "/run/lvs-toolkit.leaving"]
+RUN = ["/run/lvs-toolkit", "/run/lvs-toolkit.leaving", "/run/lvs-toolkit.demoted.VI_edge"]
 
 # Nothing of this machine is changed: every directory that the step writes to is covered.
 NAMESPACE = """\
@@ -43,7 +43,7 @@ CASES: dict[str, dict[str, Any]] = {
         "comment": "an operator's",
         "file": "/etc/systemd/system/keepalived.service.d/own.conf",
     },
-    "ours": {"record": "no-such-package-any-more\n", "comment": OURS},
+    "ours": {"record": "no-such-package-any-more\n", "comment": OURS, "held": "sed\nno-such-package\n"},
     "again": {},
 }
 
@@ -52,9 +52,12 @@ def tasks(name: str, case: dict[str, Any]) -> list[dict[str, Any]]:
     """Lay out the case, run the step, and print what came of it as one line of JSON."""
     lay_out = [
         f"rm -rf {STATE}; mkdir -p {STATE} {' '.join(FOLDERS)} /run/lvs-toolkit",
-        "echo 1 >/run/lvs-toolkit.leaving",
+        "echo 1 >/run/lvs-toolkit.leaving; echo -55 >/run/lvs-toolkit.demoted.VI_edge",
     ]
     lay_out += [f"printf '{case['record']}' >{STATE}/installed"] if case.get("record") else []
+    if "held" in case:
+        # grep is held by an operator, and on no record of ours.
+        lay_out.append(f"apt-mark hold sed grep; printf '{case['held']}' >{STATE}/held")
     lay_out += [f"touch {case['file']}"] if "file" in case else []
     if "comment" in case:
         lay_out.append(
@@ -63,6 +66,7 @@ def tasks(name: str, case: dict[str, Any]) -> list[dict[str, Any]]:
     observed = {"__observe_result": {"observation": {"managed": case.get("managed", [])}}}
     forget = {"import_role": {"name": "host", "tasks_from": "forget"}, "vars": observed}
     look = f"ls -d {STATE} {' '.join(FOLDERS + RUN)} 2>/dev/null; "
+    look += "apt-mark showhold | sed s/^/held:/; "
     look += "getent passwd keepalived_script | cut -d: -f1,5"
     said = f"{{{{ {{'case': '{name}', 'said': said, 'left': left.stdout_lines}} | to_json }}}}"
     return [
@@ -147,10 +151,10 @@ def test_what_belongs_to_others_stays(forgotten: dict[str, dict[str, Any]]) -> N
 
 
 def test_of_ours_nothing_is_left_and_it_can_be_run_again(forgotten: dict[str, dict[str, Any]]) -> None:
-    # The folder with an operator's file, of the case before, is still the operator's.
+    # The folder with an operator's file, of the case before, is still the operator's, and so is a hold.
     for case in ("ours", "again"):
         assert forgotten[case]["said"] == ""
-        assert forgotten[case]["left"] == ["/etc/systemd/system/keepalived.service.d"]
+        assert forgotten[case]["left"] == ["/etc/systemd/system/keepalived.service.d", "held:grep"]
 
 
 def test_a_teardown_must_name_a_cluster_that_there_is() -> None:

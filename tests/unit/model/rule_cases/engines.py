@@ -313,8 +313,8 @@ TABLE: list[Any] = [
         under(service(check=[{"type": "tcp"}, {"type": "file"}])),
         f"{S0}.check: ldirectord has one check for a service, not 2: take the one that proves most, or a "
         "check of type script that does all",
-        f"{S0}.check[1].type: ldirectord has no check of type file: drain a real server by its lvs_state; "
-        "or, with on_failure: inhibit, by a file in ldirectord's maintenance folder",
+        f"{S0}.check[1].type: ldirectord has no check of type file: drain a real server by "
+        "playbooks/drain.yml, or by its lvs_state",
     ),
     trigger(
         "engine-lacks-check",

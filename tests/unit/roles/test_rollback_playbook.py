@@ -1,0 +1,159 @@
+"""playbooks/rollback.yml as an operator runs it, on hosts that are folders, with real transactions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from module_utils.lvs_transaction.model import parse_request
+from module_utils.lvs_transaction.transaction import apply
+from tests.unit.filters.test_filters import INVENTORY
+
+from .fleet import Fleet, _name
+
+HOSTS = ["lb1", "lb2", "web1", "web2", "web3"]
+CONF = "/etc/keepalived/keepalived.conf"
+NETWORK = "/etc/lvs-toolkit/network.conf"
+TOOL = "/usr/local/lib/lvs-toolkit/lvs-network"
+BOOK = "playbooks/rollback.yml"
+
+
+def deploy(fleet: Fleet, host: str, run: str, **texts: str) -> None:
+    """A generation of a host, with files by the end of their path."""
+    paths = {"conf": CONF, "network": NETWORK, "tool": TOOL}
+    files = [
+        {"path": paths[name], "content": text, "mode": "0644", "secret": False, "state": "present"}
+        | {"owner": _name("-un"), "group": _name("-gn")}
+        for name, text in texts.items()
+    ]
+    params: dict[str, Any] = {kind: [] for kind in ("prepare", "validate", "actions", "health", "installed")}
+    stamp = {"run": run, "operator": "ada", "commit": f"of-{run}", "reason": f"why {run}"}
+    root = str(fleet.base / "hosts" / host)
+    given = {"files": files, "generation": stamp, "keep": 5, "guard_s": 90, "confirm": False, "restore": None}
+    apply(parse_request({**params, **given, "root": root, "state_dir": "/var/lib/lvs-toolkit"}, check=False))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick() -> None:
+    os.environ.setdefault("ANSIBLE_FORKS", "5")
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    """Two runs: the first one everywhere, the second one changed the directors and web1."""
+    found = Fleet(tmp_path, INVENTORY, HOSTS)
+    for host in HOSTS:
+        texts = {"conf": "first\n"} if host.startswith("lb") else {"network": "first\n", "tool": "tool\n"}
+        deploy(found, host, "run1", **texts)
+    for host in ("lb1", "lb2"):
+        deploy(found, host, "run2", conf="second\n")
+    deploy(found, "web1", "run2", network="second\n", tool="tool\n")
+    found.addresses({"lb1": {"192.0.2.10": "eth0"}})
+    return found
+
+
+def state(fleet: Fleet) -> list[str | None]:
+    return [fleet.read(host, CONF if host.startswith("lb") else NETWORK) for host in HOSTS]
+
+
+def test_without_a_generation_it_lists_and_changes_nothing(fleet: Fleet) -> None:
+    before = state(fleet)
+    code, said = fleet.play(BOOK, cluster="edge")
+
+    assert code == 0
+    assert "lb1: generation 000002 (now), " in said
+    assert "commit of-run2, by ada, run run2, 1 files: why run2" in said
+    assert "web2: generation 000001 (now)" in said
+    assert (state(fleet), fleet.locks(), fleet.log()) == (before, [], [])
+
+
+def test_a_cluster_goes_back_servers_first_and_the_owner_last(fleet: Fleet) -> None:
+    code, said = fleet.play(BOOK, cluster="edge", generation="previous")
+
+    assert code == 0
+    assert state(fleet) == ["first\n"] * 5
+    reloads = [line for line in fleet.log() if "Reload keepalived" in line or "network items" in line]
+    assert [line.split()[0] for line in reloads] == ["web1", "lb2", "lb1", "web1"]
+    assert fleet.locks() == []
+    assert "The inventory still says what was left" in said
+
+    # Once more is back from the rollback itself, which is the last run now.
+    assert fleet.play(BOOK, cluster="edge", generation="run2")[0] == 0
+    assert state(fleet) == ["second\n", "second\n", "second\n", "first\n", "first\n"]
+    code, said = fleet.play(BOOK, cluster="edge", generation="run2")
+    assert code == 0
+    assert "Nothing to do: every host is there already." in said
+    assert "changed=1" not in said
+
+
+def test_one_host_goes_back_to_a_number_and_check_mode_only_predicts(fleet: Fleet) -> None:
+    code, said = fleet.play(BOOK, "--check", host="lb2", generation="1")
+    assert (code, fleet.read("lb2", CONF)) == (0, "second\n")
+    assert "lb2 goes back to generation 000001" in said
+
+    assert fleet.play(BOOK, host="lb2", generation="1")[0] == 0
+    assert state(fleet)[:3] == ["second\n", "first\n", "second\n"]
+
+
+def test_a_director_that_does_not_come_up_stops_it_before_the_owner(fleet: Fleet) -> None:
+    fleet.fails("lb2 keepalived runs")
+    code, said = fleet.play(BOOK, cluster="edge", generation="previous")
+
+    assert code == 2
+    assert state(fleet)[:2] == ["second\n", "second\n"]
+    assert fleet.locks() == []
+    assert "The rollout has stopped" in said
+    assert not [line for line in fleet.log() if line.startswith("lb1")]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "rollback: it wants one host or one cluster: give -e host= one of lb1, lb2, web1"),
+        ({"host": "lb9", "generation": "1"}, "rollback: there is no planned host lb9"),
+        ({"cluster": "egde"}, "rollback: there is no cluster egde"),
+        ({"host": "lb1", "generation": "7"}, "host lb1 keeps no generation 000007"),
+        ({"cluster": "edge", "generation": "1"}, "a number is a generation of one host"),
+        ({"cluster": "edge", "generation": "run9"}, "no run run9 is kept there: runs that are: run1, run2"),
+        (
+            {"host": "web2", "generation": "previous"},
+            "host web2 keeps nothing from before the last run (run1)",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_changed(
+    fleet: Fleet, given: dict[str, str], words: str
+) -> None:
+    before = state(fleet)
+    code, said = fleet.play(BOOK, **given)
+
+    assert code == 2
+    assert words in said
+    assert "Traceback" not in said
+    assert (state(fleet), fleet.locks()) == (before, [])
+
+
+def test_an_unreachable_host_stops_it_unless_it_is_accepted(fleet: Fleet) -> None:
+    fleet.cut("web1")
+    code, said = fleet.play(BOOK, cluster="edge", generation="previous")
+    assert code == 2
+    assert "host web1: it is unreachable, and would stay with another version than the others" in said
+    assert state(fleet)[:2] == ["second\n", "second\n"]
+
+    assert fleet.play(BOOK, cluster="edge", generation="previous", lvs_accept_unreachable="web1")[0] == 0
+    assert state(fleet)[:3] == ["first\n", "first\n", "second\n"]
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [("vrrp_instance x {\n virtual_router_id 52\n}\n", "generation 000002 has another VRRP protocol")],
+)
+def test_what_cannot_change_host_by_host_is_refused(fleet: Fleet, conf: str, words: str) -> None:
+    deploy(fleet, "lb1", "run3", conf=conf)
+    code, said = fleet.play(BOOK, host="lb1", generation="previous")
+    assert code == 2
+    assert words in said
+    assert fleet.read("lb1", CONF) == conf

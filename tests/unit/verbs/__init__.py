@@ -1,0 +1,1 @@
+"""The verbs' playbooks from start to end, on pretended hosts."""
