@@ -49,11 +49,12 @@ on the owner, the old one is started there again, and the run ends with what the
 - Its own unit is disabled: the cluster manager starts it, where the VIPs are. Under heartbeat, which does
   not watch what it has started, each deployment starts it again where it is missing; pacemaker watches it.
 - A real server is drained by [playbooks/drain.yml](operations.md#drain-and-restore), or for good by its
-  `lvs_state`. While one of a service is drained by the latter, the service's dead ones stay with weight 0 too,
-  whatever `on_failure` says: else each reload would cut the drained one's connections for a moment.
+  `lvs_state`. While one of a service is drained by the latter, the service's dead ones stay with weight 0,
+  too, whatever `on_failure` says: else each reload would cut the drained one's connections for a moment.
 - An empty file named like a real server's address (IPv6 in brackets) in `/var/lib/lvs-toolkit/maintenance` on
-  a director drains it at once where `on_failure` is `inhibit`. With `remove`, the default, it is to ldirectord
-  as if its checks had failed, and its connections end; drain.yml waits for these before it makes the file.
+  a director drains it at once where `on_failure` is `inhibit`. With `remove`, the default, it is to
+  ldirectord as if its checks had failed, and its connections end: drain.yml waits for these before it makes
+  the file.
 - For that folder ldirectord asks for the name of each real server at each check: have them in /etc/hosts, or
   checks wait for a name server that does not answer.
 - A real server that comes is forwarded to after its first good check (`readdquiescent`). At a takeover all
