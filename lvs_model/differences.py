@@ -173,7 +173,8 @@ def _resources(planned: dict[str, Any], seen: Observation) -> list[Difference]:
 def _demotions(planned: dict[str, Any], seen: Observation) -> list[Difference]:
     """Elections in which a director has another place than its record says, after a switchover that died."""
     found = seen.raw.get("demotions")
-    if found is None or not seen.runs(planned["engine_unit"]):
+    # Each host tells of them; only a director has an election.
+    if found is None or "engine_unit" not in planned or not seen.runs(planned["engine_unit"]):
         return []
     healed = {kind for action in planned["actions"] for kind in action["heals"]}
     records = seen.recorded_places

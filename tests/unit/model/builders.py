@@ -179,6 +179,10 @@ class Site:
             },
             "users": dict.fromkeys(planned["observe"]["users"], 997),
             "unfinished": [],
+            # lvs_facts tells of these on every host, whatever its role.
+            "overrides": [],
+            "demotions": {},
+            "locks": [],
             "addresses": json.dumps(self._links(host)),
             **(self._director(host) if planned["role"] == "director" else _NO_DIRECTOR),
             # Without an item there is no tool to be asked, and without a table of ours none to be read.
