@@ -34,7 +34,8 @@ from .pretended import checker_dump, table_text
             "disabled",
             ["systemctl enable keepalived.service"],
         ),
-        ("lb1", ("units", "keepalived.service", "NeedDaemonReload"), "yes", ["systemctl daemon-reload"] * 2),
+        # One of each component with units: network, keepalived, overrides.
+        ("lb1", ("units", "keepalived.service", "NeedDaemonReload"), "yes", ["systemctl daemon-reload"] * 3),
         (
             "web1",
             ("sysctls", "net/ipv4/conf/eth0/arp_ignore"),
