@@ -52,7 +52,8 @@ _value:
     - C(hosts) gives by host that differs its C(changes) as text and what mends them; C(expand),
       C(retire), C(expand_later), C(directors), C(leave), C(begin) and C(contract) are the hosts of each
       step in order; C(again) are the hosts to observe once more afterwards, after C(settle_s) seconds;
-      C(unreachable) and C(summary) are for the operator.
+      C(unreachable), C(skipped) (of these the ones that were not accepted) and C(summary) are for the
+      operator.
   type: dict
 """
 
