@@ -52,9 +52,9 @@ _value:
     - C(hosts) gives by host that differs its C(changes) as text and what mends them; C(expand),
       C(retire), C(expand_later), C(directors), C(leave), C(begin) and C(contract) are the hosts of each
       step in order; C(again) are the hosts to observe once more afterwards, after C(settle_s) seconds;
-      C(unreachable) and C(summary) are for the operator. C(classes) are the kinds of change by host,
-      C(digest) names what would be done, C(locks) are the clusters to lock by director, and C(run) is
-      the name of this run.
+      C(unreachable), C(skipped) (of these the ones that were not accepted) and C(summary) are for the
+      operator. C(classes) are the kinds of change by host, C(digest) names what would be done, C(locks)
+      are the clusters to lock by director, and C(run) is the name of this run.
   type: dict
 """
 

@@ -65,9 +65,10 @@ def compare(
 
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``,
     ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed
-    once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``classes`` (what
-    kinds of change, by host), ``locks`` (cluster by director), ``digest`` (names this very work),
-    ``summary`` (text for the operator). Raises ModelError when something forbids to act.
+    once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``skipped`` (of these
+    the ones that were not accepted), ``classes`` (what kinds of change, by host), ``locks`` (cluster by
+    director), ``digest`` (names this very work), ``summary`` (text for the operator). Raises ModelError when
+    something forbids to act.
     """
     accepted = set(accept_unreachable or [])
     failures = {host: raw["failed"] for host, raw in observations.items() if "failed" in raw}
@@ -145,6 +146,7 @@ def compare(
         "again": _again(plan, hosts, seen),
         "settle_s": max((_settle_s(plan, name, seen) for name in _clusters_of(plan, order)), default=0),
         "unreachable": unreachable,
+        "skipped": [host for host in unreachable if host not in accepted],
     }
     found["locks"] = locks(plan, found, seen)
     told = [*summary_lines(classes), *order_lines(found)]

@@ -32,10 +32,13 @@ def test_check_mode_tells_and_changes_nothing(life: Life) -> None:
 def test_the_hosts_are_as_before(life: Life) -> None:
     """What is excused stands, with its reasons, in lab/fingerprint.py."""
     assert teardown(life).returncode == 0
-    assert life.changed_since_before() == {}
+    left = life.changed_since_before()
+    assert left == {}, left
 
 
 def test_a_second_teardown_finds_nothing_to_do(life: Life) -> None:
     run = teardown(life)
 
-    assert (run.returncode, run.changed) == (0, 0)
+    assert (run.returncode, run.changed) == (0, 0), {
+        name: host.tasks_changed for name, host in run.recap.items()
+    }
