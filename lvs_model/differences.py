@@ -8,6 +8,7 @@ from typing import Any
 
 from lvs_model import ipvs_table
 from lvs_model.checks_view import View, checks_view, down_servers, without_table
+from lvs_model.components.keepalived.sync import DRIFT as NO_SYNC
 from lvs_model.components.nftables import RULES, comparable
 from lvs_model.components.pacemaker import DRIFT
 from lvs_model.observation import Observation
@@ -48,6 +49,7 @@ def host_differences(planned: dict[str, Any], seen: Observation) -> list[Differe
         *_ldirectord(planned, seen),
         *_resources(planned, seen),
         *_demotions(planned, seen),
+        *_sync(planned, seen),
         *_items(planned, seen),
         *_nftables(planned, seen),
         *_stale(planned, seen),
@@ -187,6 +189,14 @@ def _demotions(planned: dict[str, Any], seen: Observation) -> list[Difference]:
         text = f"{file} holds {number}, not {place} as recorded: a switchover was interrupted here"
         differences.append(Difference(f"demotion {file}", text))
     return differences
+
+
+def _sync(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """Connection sync of which nothing runs; which daemon belongs to which role is verify's to judge."""
+    wanted = any(NO_SYNC in action["heals"] for action in planned["actions"])
+    if not wanted or seen.sync_daemons or not seen.runs(planned["engine_unit"]):
+        return []
+    return [Difference(NO_SYNC, "no daemon of connection sync runs")]
 
 
 def _items(planned: dict[str, Any], seen: Observation) -> list[Difference]:
