@@ -118,7 +118,7 @@ def switchover(folder: Path) -> Run:
     after.owner["edge"] = "lb2"
     after.look()
     for host in ("lb1", "lb2"):
-        found.looks(host, found.site, found.site, after)
+        found.looks(host, found.site, after)
         found.answers(host, "lvs_demotion", {"changed": True})
     return found.run("playbooks/switchover.yml", "-e", "to=lb2", "-e", "reason=kernel")
 
@@ -150,8 +150,8 @@ def teardown(folder: Path) -> Run:
     found = estate(folder)
     after = Site(tear_down(found.site.plan, ["edge"]))
     for host in found.site.seen:
-        found.looks(host, found.site, found.site, after)
-        found.answers(host, "slurp", {"failed": True, "msg": "file not found"})
+        found.looks(host, found.site, after)
+        found.answers(host, "slurp", {"failed": True, "msg": "File not found: it"})
         found.answers(host, "getent", {"ansible_facts": {"getent_passwd": {"keepalived_script": None}}})
         for module in ("file", "command", "user"):
             found.answers(host, module, {"changed": False, "rc": 0, "stdout": "", "stderr": ""})

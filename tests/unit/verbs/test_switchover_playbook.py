@@ -115,6 +115,7 @@ def test_a_director_that_was_let_in_again_is_put_back_where_the_owner_stays(tmp_
     for raw in on.site.seen.values():
         raw.setdefault("overrides", [])
     demoted(on.site, "lb1", {FILE: -55})
+    on.site.seen["lb1"]["demotions"] = {FILE: {"number": -55, "age_s": 90.0}}
     on.show(on.site)
     on.answers("lb2", "lvs_demotion", failed=True, msg="it still has 192.0.2.10 after 10 s, and owns them on")
 
