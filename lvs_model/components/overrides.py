@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lvs_model.components.keepalived.demotion import SCRIPT, STEM
+from lvs_model.components.keepalived.demotion import RECORD, SCRIPT, STEM
 from lvs_model.components.keepalived.drains import FOLDER as TRACKED
 from lvs_model.components.keepalived.drains import drain_file
 from lvs_model.components.ldirectord import MAINTENANCE
@@ -45,6 +45,7 @@ def overrides(cluster: Cluster, services: list[Serving], *, demoted: bool = Fals
         # Without a second director nobody is demoted, and the script is not there.
         "demoted": SCRIPT if demoted else None,
         "stem": STEM,
+        "record": RECORD,
         "lines": [json.dumps(line) for line in configuration(cluster, services)],
     }
     part = Part(

@@ -89,16 +89,17 @@ def test_what_is_as_it_shall_be_is_no_difference(demotions: dict[str, Any]) -> N
 
 
 @pytest.mark.skipif(bool(unusable()), reason=str(unusable()))
-@pytest.mark.parametrize(("age", "after"), [("30 seconds", "-254"), ("90 seconds", "absent")])
+@pytest.mark.parametrize(("age", "after"), [("30 seconds", "-254"), ("90 seconds", "0")])
 def test_the_timer_puts_back_what_is_older_than_a_minute(tmp_path: Any, age: str, after: str) -> None:  # noqa: ANN401
     planned = Case().plan()["hosts"]["lb1"]
     (unit,) = (one["content"] for one in planned["files"] if one["path"].endswith("/lvs-override.service"))
     (command,) = (line for line in unit.splitlines() if line.startswith(f"ExecStart={SCRIPT}"))
-    assert "ConditionPathExistsGlob=|/run/lvs-toolkit.demoted.*" in unit.splitlines()
+    (condition,) = (line for line in unit.splitlines() if line.startswith("ExecCondition="))
     bottle = Bottle(tmp_path, planned["files"], planned["interfaces"])
 
+    looks, does = (line.partition("=")[2] for line in (condition, command))
     script = f"""
-    echo -254 > {FILE}; touch -d '{age} ago' {FILE}; {command.partition("=")[2]}
-    cat {FILE} 2>/dev/null || echo absent"""
+    {looks} && echo "looks without a file"; echo 0 > {FILE}; {looks} && echo "looks at nothing"
+    echo -254 > {FILE}; touch -d '{age} ago' {FILE}; {looks} && {does}; cat {FILE}"""
 
     assert bottle.told(script) == f"{after}\n"
