@@ -45,7 +45,7 @@ ip link set lo up
 {interfaces}
 {addresses}
 for folder in /run /usr/local/lib /var/lib; do mount -t tmpfs tmpfs "$folder"; done
-mkdir -p /{scripts} /var/lib/lvs-toolkit/weight
+mkdir -p /{scripts} /var/lib/lvs-toolkit/weight /var/lib/lvs-toolkit/drain
 if [ -d {tree}/{scripts} ]; then cp -a {tree}/{scripts}/. /{scripts}/; fi
 mount --bind {work}/passwd /etc/passwd
 mount --bind {work}/group /etc/group
