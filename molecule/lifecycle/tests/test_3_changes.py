@@ -23,8 +23,14 @@ FILES = (
 )
 
 
-# The lab's own; and what Debian 13's package ipvsadm enables: the package stays.
-NOT_LEFT = {"/etc/systemd/system/lvs-lab-release.service", "units: + enabled ipvsadm.service"}
+# The lab's own; what Debian 13's package ipvsadm enables, since the package stays; and what settles at boot a
+# change that a power cut has interrupted: it goes with the records.
+NOT_LEFT = {
+    "/etc/systemd/system/lvs-lab-release.service",
+    "units: + enabled ipvsadm.service",
+    "/etc/systemd/system/lvs-settle.service",
+    "units: + enabled lvs-settle.service",
+}
 
 
 def left_on(life: Life, host: str) -> list[str]:
