@@ -152,6 +152,8 @@ def test_without_a_service_there_is_no_ipvs_at_all() -> None:
         "ipvs": [],
         "firewall": [],
         "keepalived": ["keepalived"],
+        "overrides": [],
+        "holds": [],
     }
     configuration = next(
         file["content"] for file in planned["files"] if file["path"].endswith("keepalived.conf")
