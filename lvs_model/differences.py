@@ -8,6 +8,7 @@ from typing import Any
 
 from lvs_model import ipvs_table
 from lvs_model.checks_view import View, checks_view, down_servers, without_table
+from lvs_model.components.keepalived.sync import DRIFT as NO_SYNC
 from lvs_model.components.nftables import RULES, comparable
 from lvs_model.components.pacemaker import DRIFT
 from lvs_model.observation import Observation
@@ -43,6 +44,7 @@ def host_differences(planned: dict[str, Any], seen: Observation) -> list[Differe
         *_units(planned, seen),
         *_ldirectord(planned, seen),
         *_resources(planned, seen),
+        *_sync(planned, seen),
         *_items(planned, seen),
         *_nftables(planned, seen),
         *_stale(planned, seen),
@@ -152,6 +154,14 @@ def _resources(planned: dict[str, Any], seen: Observation) -> list[Difference]:
         return [Difference("pending", "lvs-pacemaker has not told what the cluster has")]
     found = [] if view.waits_for else view.differs
     return [Difference(DRIFT, f"resources: {line}") for line in found]
+
+
+def _sync(planned: dict[str, Any], seen: Observation) -> list[Difference]:
+    """Connection sync of which nothing runs; which daemon belongs to which role is verify's to judge."""
+    wanted = any(NO_SYNC in action["heals"] for action in planned["actions"])
+    if not wanted or seen.sync_daemons or not seen.runs(planned["engine_unit"]):
+        return []
+    return [Difference(NO_SYNC, "no daemon of connection sync runs")]
 
 
 def _items(planned: dict[str, Any], seen: Observation) -> list[Difference]:

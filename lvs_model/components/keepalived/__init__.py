@@ -19,6 +19,7 @@ from lvs_model.components.keepalived.instances import (
     sync_groups,
 )
 from lvs_model.components.keepalived.services import virtual_servers
+from lvs_model.components.keepalived.sync import watch_over_sync
 from lvs_model.components.keepalived.trackers import (
     ENSURE_PROCESS,
     LEAVING,
@@ -137,6 +138,8 @@ def director(
     ]
     if has_weight_files(common.services):
         _make_weight_folder(part)
+    mine = [one for one in common.elections if host.name in one.instance.directors]
+    watch_over_sync(part, cluster, host, inventory, mine)
     part.health = [Health("keepalived runs", ("systemctl", "is-active", "--quiet", UNIT), 10, 0.5)]
     return part
 

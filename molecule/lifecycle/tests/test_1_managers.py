@@ -58,5 +58,20 @@ def test_a_restarted_manager_costs_a_second_at_most(
     assert life.held() == before
 
 
+def test_connection_sync_that_keepalived_could_not_start_is_started(
+    life: Life, until: Callable[..., None]
+) -> None:
+    """As after a restart of ifupdown on the owner: the sync link may be down when keepalived changes its role."""
+    standby = next(name for name in ("lb1", "lb2") if name != life.directors.active())
+    life.lab.run(standby, "ipvsadm --stop-daemon backup || true", check=True)
+    assert "sync daemon" not in life.lab.run(standby, "ipvsadm --list --daemon", check=True).stdout
+
+    def both() -> bool:
+        said = {name: life.lab.run(name, "ipvsadm --list --daemon").stdout for name in ("lb1", "lb2")}
+        return {text.partition(" sync")[0].strip() for text in said.values()} == {"master", "backup"}
+
+    until("one director sends and the other one listens", both, timeout_s=45)
+
+
 def test_the_cluster_is_as_planned_after_that(life: Life) -> None:
     assert life.playbook("playbooks/verify.yml").returncode == 0
