@@ -61,7 +61,7 @@ def test_a_restarted_manager_costs_a_second_at_most(
 def test_connection_sync_that_keepalived_could_not_start_is_started(
     life: Life, until: Callable[..., None]
 ) -> None:
-    """As after a restart of ifupdown on the owner: the sync link may be down when keepalived changes its role."""
+    """As after a restart of ifupdown: the sync link may be down when keepalived changes its role."""
     standby = next(name for name in ("lb1", "lb2") if name != life.directors.active())
     life.lab.run(standby, "ipvsadm --stop-daemon backup || true", check=True)
     assert "sync daemon" not in life.lab.run(standby, "ipvsadm --list --daemon", check=True).stdout
