@@ -22,6 +22,7 @@ def test_a_converged_cluster_has_nothing_to_do() -> None:
         "again": [],
         "settle_s": 0,
         "unreachable": [],
+        "skipped": [],
         "summary": [*KERNELS, "0 of 5 hosts differ from the plan"],
     }
 

@@ -79,6 +79,8 @@ def test_units_are_stopped_before_their_items_and_keepalived_before_all() -> Non
         "systemctl disable --now keepalived.service",
         *NETWORK_ENDS,
         "systemctl disable --now lvs-nftables.service",
+        "systemctl disable --now lvs-sync.service",
+        "systemctl disable --now lvs-sync.timer",
         f"{TOOL} remove",
     ]
 

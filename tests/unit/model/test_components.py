@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lvs_model.compare import compare
-from lvs_model.components.keepalived import CONFIGURATION
+from lvs_model.components.keepalived import CONFIGURATION, sync
 from lvs_model.components.keepalived.trackers import WEIGHTS, tracked_name, weight_file
 from lvs_model.components.nftables import RULES
 from lvs_model.document import FileCheck
@@ -55,6 +55,8 @@ def kinds(host: dict[str, Any]) -> set[str]:
         found |= {"ldirectord missing", "ldirectord extra"}
     if host["observe"]["pacemaker"]:
         found.add("pacemaker")
+    if sync.TOOL in {file["path"] for file in host["files"]}:
+        found.add(sync.DRIFT)
     return found
 
 
@@ -225,6 +227,9 @@ NETWORK = {
                 "/etc/systemd/system/keepalived.service.d/lvs-toolkit.conf": "0644",
                 "/usr/local/lib/lvs-toolkit/keepalived-leave": "0755",
                 "/usr/local/lib/lvs-toolkit/keepalived-release": "0755",
+                "/usr/local/lib/lvs-toolkit/keepalived-sync": "0755",
+                "/etc/systemd/system/lvs-sync.service": "0644",
+                "/etc/systemd/system/lvs-sync.timer": "0644",
             },
         ),
         ("web1", NETWORK),
