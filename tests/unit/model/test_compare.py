@@ -31,6 +31,7 @@ def test_a_converged_cluster_has_nothing_to_do() -> None:
         "watchers": [],
         "batch_s": 0,
         "digest": "DIGEST",
+        "skipped": [],
         "summary": [*KERNELS, "0 of 5 hosts differ from the plan"],
     }
 

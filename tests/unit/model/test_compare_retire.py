@@ -82,6 +82,8 @@ def test_units_are_stopped_before_their_items_and_keepalived_before_all() -> Non
         "systemctl disable --now lvs-nftables.service",
         "systemctl disable --now lvs-override.service",
         "systemctl disable --now lvs-override.timer",
+        "systemctl disable --now lvs-sync.service",
+        "systemctl disable --now lvs-sync.timer",
         " ".join(FORGET),
         f"{TOOL} remove",
     ]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lvs_model.compare import compare
-from lvs_model.components.keepalived import CONFIGURATION
+from lvs_model.components.keepalived import CONFIGURATION, sync
 from lvs_model.components.keepalived.demotion import SCRIPT
 from lvs_model.components.keepalived.drains import FOLDER as DRAINS
 from lvs_model.components.keepalived.trackers import WEIGHTS, tracked_name, weight_file
@@ -63,6 +63,8 @@ def kinds(host: dict[str, Any]) -> set[str]:
         found.add("hold")
     scripts = [one["content"] for one in host["files"] if one["path"] == SCRIPT]
     found |= {line for script in scripts for line in script.splitlines() if line.startswith("demoted /")}
+    if sync.TOOL in {file["path"] for file in host["files"]}:
+        found.add(sync.DRIFT)
     return {kind.replace("demoted /", "demotion /") for kind in found}
 
 
@@ -242,6 +244,9 @@ OVERRIDES = {
                 "/usr/local/lib/lvs-toolkit/keepalived-demoted": "0755",
                 "/usr/local/lib/lvs-toolkit/keepalived-leave": "0755",
                 "/usr/local/lib/lvs-toolkit/keepalived-release": "0755",
+                "/usr/local/lib/lvs-toolkit/keepalived-sync": "0755",
+                "/etc/systemd/system/lvs-sync.service": "0644",
+                "/etc/systemd/system/lvs-sync.timer": "0644",
             },
         ),
         ("web1", NETWORK),
@@ -262,6 +267,7 @@ def test_scripts_that_units_call_are_files_of_the_host(host: str) -> None:
         if line.startswith("Exec")
     }
 
+    called.discard("/bin/sh")  # whether there is anything to do; the scripts themselves are the toolkit's
     assert called
     assert called <= set(contents)
 

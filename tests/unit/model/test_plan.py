@@ -183,8 +183,9 @@ def test_a_host_is_asked_for_all_that_will_be_compared() -> None:
     assert observe["sysctls"] == list(planned["sysctls"])
     assert observe["files"] == [file["path"] for file in planned["files"]]
     network = ["lvs-network.service", "lvs-network-watch.service"]
-    assert planned["units"] == [*network, "lvs-override.timer", "keepalived.service"]
-    assert observe["units"] == [*network, "lvs-override.timer", *ENGINES]
+    own = [*network, "lvs-override.timer", "keepalived.service", "lvs-sync.timer"]
+    assert planned["units"] == own
+    assert observe["units"] == list(dict.fromkeys([*own, *ENGINES]))
     assert observe["network"] and observe["nftables"] and observe["managed"]
     assert observe["keepalived"] is True
     assert observe["arp"] == [{"interface": "eth0", "address": "192.0.2.10", "source": "192.0.2.12"}]
