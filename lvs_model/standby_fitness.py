@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvs_model.checks_view import down_servers
-from lvs_model.differences import host_differences
+from lvs_model.differences import NO_SYNC, host_differences
 from lvs_model.observation import Observation
 from lvs_model.overrides import overrides, unequal, with_drains
 from lvs_model.problems import Problem
 
-# What a director can serve with: files of former times, and packages that are not held.
-_HARMLESS = {"contract", "stale", "hold"}
+# What a director can serve with: files of former times, packages that are not held; sync has words of its own.
+_HARMLESS = {"contract", "stale", "hold", NO_SYNC}
 # What takes a director out of an election (module_utils/lvs_demotion.py).
 OUT = -254
 # Connections that are too young to have been told of, or that ended a moment ago.
@@ -114,7 +114,8 @@ def _sync_daemons(
             yield Problem(
                 f"host {host}",
                 f"its connection sync daemon ({', '.join(missing)}) does not run",
-                "restart the engine of the standby first, then wait until it knows the connections",
+                "keepalived's is started within half a minute, other engines on a standby are to be restarted; then "
+                "wait until it knows the connections",
             )
 
 

@@ -133,10 +133,9 @@ def test_the_standby_stops_the_owner_changes_alone_and_the_standby_starts(
         assert "systemctl reload-or-restart keepalived.service" not in commands(own["actions"])
         assert own["health"] == []
         assert commands(own["actions"])[0] == f"touch {FORMER}"
-        assert commands(own["begin"])[-2:] == [
-            "systemctl reload-or-restart keepalived.service",
-            f"rm -f {FORMER}",
-        ]
+        begun = commands(own["begin"])
+        assert begun.count("systemctl reload-or-restart keepalived.service") == 1
+        assert begun[-1] == f"rm -f {FORMER}"
         assert all(one["force"] for one in own["begin"])
     assert found["leave"] == ["lb2"]
     assert commands(found["hosts"]["lb2"]["leave"]) == STOPS

@@ -76,6 +76,7 @@ def numbers(work: dict[str, Any], step: str) -> dict[str, dict[str, int]]:
 def demoted(found: Site, host: str, places: dict[str, int]) -> None:
     record = {"file": "demoted.json", "places": places, "instances": ["edge"], **STAMP, "since": 1795400000}
     found.seen[host]["overrides"] = [record]
+    found.seen[host]["demotions"] = {file: {"number": number, "age_s": 90.0} for file, number in places.items()}
 
 
 def test_without_failback_nothing_stays_behind() -> None:
@@ -329,8 +330,8 @@ def few_known(found: Site) -> None:
     [
         (
             stop_sync,
-            "host lb2: its connection sync daemon (backup) does not run: restart the engine of the standby "
-            "first, then wait until it knows the connections",
+            "host lb2: its connection sync daemon (backup) does not run: keepalived's is started within half "
+            "a minute, other engines on a standby are to be restarted; then wait until it knows the connections",
         ),
         (
             break_file,
