@@ -118,7 +118,7 @@ def switchover(folder: Path) -> Run:
     after.owner["edge"] = "lb2"
     after.look()
     for host in ("lb1", "lb2"):
-        found.looks(host, found.site, after)
+        found.looks(host, found.site, found.site, after)
         found.answers(host, "lvs_demotion", {"changed": True})
     return found.run("playbooks/switchover.yml", "-e", "to=lb2", "-e", "reason=kernel")
 
