@@ -22,7 +22,7 @@ lint: venv ## ansible-lint (production profile), yamllint, ruff, mypy strict, sh
 	@$(RUN_TESTS) lint
 
 .PHONY: unit
-unit: venv ## Unit and rendering tests: no node needed, under two minutes
+unit: venv ## Unit and rendering tests, and playbooks on pretended hosts: no node needed, minutes
 	@$(RUN_TESTS) unit
 
 .PHONY: bench

@@ -16,6 +16,8 @@ BY_NAME_ONLY = frozenset({"heartbeat", "operations", "pacemaker"})
 """Scenarios not yet seen to pass on the lab: no part of a whole run, `--scenario NAME` runs them."""
 LIMIT_FACTOR = 3
 """A scenario is ended after this many times its budget: then it hangs."""
+PLAYS = ("tests/unit/roles", "tests/unit/verbs")
+"""Unit tests that play whole playbooks on pretended hosts: seconds each, with a budget of their own."""
 MYPY_PATHS = (
     "lab",
     "tools",
@@ -70,7 +72,7 @@ def plan_steps(root: Path, *, kinds: Sequence[str] = (), scenarios: Sequence[str
     named = whole if "scenarios" in wanted else list(scenarios)
     steps = lint_steps(root) if "lint" in wanted else []
     if "unit" in wanted:
-        steps.append(unit_step(root))
+        steps += unit_steps(root)
     return steps + [scenario_step(root, name) for name in named]
 
 
@@ -101,23 +103,25 @@ def lint_steps(root: Path) -> list[Step]:
     ]
 
 
-def unit_step(root: Path) -> Step:
-    """Everything that needs no node, rendering included: under two minutes, ended after ten."""
-    junit = root / "build" / "logs" / "unit.xml"
+def unit_steps(root: Path) -> list[Step]:
+    """Everything that needs no node, rendering included; playbooks on pretended hosts after the others."""
+    plays = tuple(str(root / path) for path in PLAYS)
+    return [
+        _pytest(root, "unit", 120, "tests/unit", *(f"--ignore={path}" for path in plays)),
+        _pytest(root, "plays", 240, *plays),
+    ]
+
+
+def _pytest(root: Path, name: str, budget_s: float, *arguments: str) -> Step:
+    junit = root / "build" / "logs" / f"{name}.xml"
     python = str(root / ".venv" / "bin" / "python")
     # Two at once: half of the time is spent waiting. A file stays with one worker, and so do its fixtures; in
     # the order of the files, since by their number of tests the few long ones would come last.
     workers = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
     # A line for each test, so that log and screen say which one is at work.
     options = ("-o", "addopts=--strict-markers", "-v", *workers, f"--junitxml={junit}")
-    return Step(
-        "unit",
-        "unit",
-        (python, "-m", "pytest", "tests/unit", *options),
-        limit_s=600,
-        budget_s=120,
-        junit=junit,
-    )
+    argv = (python, "-m", "pytest", *arguments, *options)
+    return Step(name, "unit", argv, limit_s=600, budget_s=budget_s, junit=junit)
 
 
 def scenario_step(root: Path, name: str) -> Step:

@@ -10,7 +10,7 @@ import pytest
 from lab.live import Outcome
 from tools import run_tests
 from tools.report import Result, clock, judge, summary
-from tools.steps import MYPY_PATHS, SHELL_SCRIPTS, Step, find_scenarios, plan_steps
+from tools.steps import MYPY_PATHS, PLAYS, SHELL_SCRIPTS, Step, find_scenarios, plan_steps
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -43,15 +43,16 @@ def test_scenarios_are_found_and_the_default_one_comes_first(tree: Path) -> None
                 "yamllint",
                 "ansible-lint",
                 "unit",
+                "plays",
                 "default",
                 "adverse",
                 "tunnel",
             ],
         ),
-        (["unit"], [], ["unit"]),
+        (["unit"], [], ["unit", "plays"]),
         (["scenarios"], [], ["default", "adverse", "tunnel"]),
         ([], ["tunnel"], ["tunnel"]),
-        (["unit"], ["tunnel"], ["unit", "tunnel"]),
+        (["unit"], ["tunnel"], ["unit", "plays", "tunnel"]),
     ],
 )
 def test_what_is_asked_for_is_planned(
@@ -60,8 +61,8 @@ def test_what_is_asked_for_is_planned(
     assert [step.name for step in plan_steps(tree, kinds=kinds, scenarios=scenarios)] == names
 
 
-@pytest.mark.parametrize("pattern", [*MYPY_PATHS, *SHELL_SCRIPTS])
-def test_what_the_linters_are_given_is_there(pattern: str) -> None:
+@pytest.mark.parametrize("pattern", [*MYPY_PATHS, *SHELL_SCRIPTS, *PLAYS])
+def test_what_the_tools_are_given_is_there(pattern: str) -> None:
     assert any(ROOT.glob(pattern))
 
 
