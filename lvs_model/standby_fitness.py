@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvs_model.checks_view import down_servers
-from lvs_model.differences import NO_SYNC, host_differences
+from lvs_model.components.keepalived.sync import DRIFT as NO_SYNC
+from lvs_model.differences import host_differences
 from lvs_model.observation import Observation
 from lvs_model.overrides import overrides, unequal, with_drains
 from lvs_model.problems import Problem
