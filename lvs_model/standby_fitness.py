@@ -12,7 +12,7 @@ from lvs_model.observation import Observation
 from lvs_model.overrides import overrides, unequal, with_drains
 from lvs_model.problems import Problem
 
-# What a director can serve with: files of former times, packages that are not held; sync has words of its own.
+# What a director can serve with: files of former times, packages not held; of sync below.
 _HARMLESS = {"contract", "stale", "hold", NO_SYNC}
 # What takes a director out of an election (module_utils/lvs_demotion.py).
 OUT = -254
@@ -115,8 +115,8 @@ def _sync_daemons(
             yield Problem(
                 f"host {host}",
                 f"its connection sync daemon ({', '.join(missing)}) does not run",
-                "keepalived's is started within half a minute, other engines on a standby are to be restarted; then "
-                "wait until it knows the connections",
+                "keepalived's is started within half a minute, another engine is restarted on the standby; "
+                "then wait until it knows the connections",
             )
 
 

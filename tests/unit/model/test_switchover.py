@@ -76,7 +76,9 @@ def numbers(work: dict[str, Any], step: str) -> dict[str, dict[str, int]]:
 def demoted(found: Site, host: str, places: dict[str, int]) -> None:
     record = {"file": "demoted.json", "places": places, "instances": ["edge"], **STAMP, "since": 1795400000}
     found.seen[host]["overrides"] = [record]
-    found.seen[host]["demotions"] = {file: {"number": number, "age_s": 90.0} for file, number in places.items()}
+    found.seen[host]["demotions"] = {
+        file: {"number": number, "age_s": 90.0} for file, number in places.items()
+    }
 
 
 def test_without_failback_nothing_stays_behind() -> None:
@@ -331,7 +333,7 @@ def few_known(found: Site) -> None:
         (
             stop_sync,
             "host lb2: its connection sync daemon (backup) does not run: keepalived's is started within half "
-            "a minute, other engines on a standby are to be restarted; then wait until it knows the connections",
+            "a minute, another engine is restarted on the standby; then wait until it knows the connections",
         ),
         (
             break_file,
