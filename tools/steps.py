@@ -9,7 +9,7 @@ from pathlib import Path
 __all__ = ["KINDS", "Step", "find_scenarios", "plan_steps"]
 
 KINDS = ("lint", "unit", "scenarios")
-BUDGET_MINUTES = {"default": 10, "operations": 12, "heartbeat": 20, "pacemaker": 20}
+BUDGET_MINUTES = {"default": 10, "lifecycle": 15, "operations": 12, "heartbeat": 20, "pacemaker": 20}
 """What a scenario may cost on two cores without KVM; the others: 8 minutes. Overruns are reported."""
 BUDGET_MINUTES_ELSE = 8
 BY_NAME_ONLY = frozenset({"heartbeat", "operations", "pacemaker"})
