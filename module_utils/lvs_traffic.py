@@ -248,7 +248,7 @@ class _Running:
         """Seconds since t0."""
         return self.started + self.timeout
 
-    def open(self) -> socket.socket | None:
+    def open(self, ports: _Ports) -> socket.socket | None:
         """Start the connection; None if that fails at once, for example for want of a route."""
         try:
             sock = socket.socket(_family(self.target.address) or socket.AF_INET, socket.SOCK_STREAM)
@@ -258,6 +258,7 @@ class _Running:
             self.finish(NO_DESCRIPTORS if local else f"socket: {error.strerror}")
             return None
         sock.setblocking(False)
+        ports.bind(sock, self.target.port)
         code = sock.connect_ex((self.target.address, self.target.port))
         if code in (0, errno.EINPROGRESS):
             return sock
@@ -320,6 +321,39 @@ class _Running:
         )
 
 
+class _Ports:
+    """To each request a source port that none before it had, as separate clients would have.
+
+    The kernel's own come in steps from a place that it draws anew every ten seconds (inet_hashtables.c,
+    __inet_hash_connect; secure_seq.c), so that within a minute some are the same again. Such a request meets
+    what a director still knows of the former one, and goes nowhere if that server is dead by now
+    (docs/decisions/0010). All of them have been used before one comes again.
+    """
+
+    def __init__(self) -> None:
+        try:
+            with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+                first, last = map(int, file.read().split())
+        except (OSError, ValueError):
+            first, last = 32768, 60999  # the kernel's default (ip-sysctl.rst)
+        self.first, self.count = first, last - first + 1
+        self.at = random.randrange(self.count)  # noqa: S311 - no secret
+
+    def bind(self, sock: socket.socket, target_port: int) -> None:
+        """Give a socket the next port that is free; the kernel chooses one where that cannot be had."""
+        for _ in range(min(self.count, 100)):
+            port = self.first + self.at
+            self.at = (self.at + 1) % self.count
+            # On loopback a connection from a port to itself would succeed (RFC 9293, 3.5: simultaneous open).
+            if port == target_port:
+                continue
+            try:
+                sock.bind(("", port))
+            except OSError:
+                continue
+            return
+
+
 class _Schedule:
     """When a stream's next request is due."""
 
@@ -359,6 +393,7 @@ class _Run:
         self.t0 = t0
         self.selector = selectors.DefaultSelector()
         self.running: dict[_Running, socket.socket] = {}
+        self.ports = _Ports()
 
     def now(self) -> float:
         """Seconds since t0."""
@@ -371,7 +406,7 @@ class _Run:
             while (at := schedule.due(now := self.now())) is not None and at <= now:
                 request = _Running(index, schedule.stream, schedule.next_n, at, now)
                 schedule.advance()
-                sock = request.open()
+                sock = request.open(self.ports)
                 if sock is None:
                     self.on_done(index, request.line(self.now()))
                     continue

@@ -6,11 +6,12 @@ import socket
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from module_utils.lvs_traffic import Request, run, stream_from, summary
+from module_utils.lvs_traffic import Request, _Ports, run, stream_from, summary
 
 from .webserver import WebServer
 
@@ -201,3 +202,27 @@ def test_irregular_starts_keep_their_mean_and_fall_in_step_with_nobody(web: WebS
     # Exponential gaps: 63 % are shorter than the mean (six standard deviations are 20 % of 199).
     assert 0.43 < sum(gap < 0.005 for gap in gaps) / len(gaps) < 0.83
     assert 0.5 < lines[-1]["scheduled"] / (199 * 0.005) < 1.5
+
+
+def test_each_request_has_a_source_port_that_none_before_it_had() -> None:
+    """A director remembers a port for minutes, also with a real server that is dead by now."""
+    ports = _Ports()
+    first, last = (int(word) for word in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    taken = []
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", first + (ports.at + 2) % ports.count))
+        for _ in range(300):
+            with socket.socket() as sock:
+                ports.bind(sock, target_port=80)
+                taken.append(sock.getsockname()[1])
+        assert len(set(taken)) == 300
+        assert other.getsockname()[1] not in taken
+    assert all(first <= port <= last for port in taken)
+
+
+def test_no_request_connects_to_itself() -> None:
+    ports = _Ports()
+    target = ports.first + ports.at
+    with socket.socket() as sock:
+        ports.bind(sock, target_port=target)
+        assert sock.getsockname()[1] not in {0, target}
