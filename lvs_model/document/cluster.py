@@ -97,7 +97,8 @@ class Ipvs(Strict):
     expire_dead: bool = Field(
         default=False,
         description="True: connections of a real server that was taken out end at once, also after one "
-        "false check (net.ipv4.vs.expire_nodest_conn). False: they wait for its return.",
+        "false check (net.ipv4.vs.expire_nodest_conn). False: they wait for its return, and whoever takes "
+        "the port of one that was only begun is not served for a minute.",
     )
     backup_only: bool = Field(
         default=False,
