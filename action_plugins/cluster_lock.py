@@ -38,7 +38,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
         holder = done.get("holder")
         if holder and arguments.get("state", "held") == "held":
             done |= {"failed": True, "msg": _refusal(arguments["cluster"], holder)}
-        return result | done
+        # What this run takes it also gives back, and the host is as it was; another's lock is gone for good.
+        return result | done | {"changed": bool(done.get("broke"))}
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(

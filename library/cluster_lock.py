@@ -58,7 +58,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed:
-  description: Whether the lock was taken, or given back.
+  description: Whether the lock of another run was broken. What a run takes it also gives back.
   type: bool
   returned: always
 holder:
