@@ -125,7 +125,7 @@ def _pytest(root: Path, name: str, budget_s: float, *arguments: str) -> Step:
     # A line for each test, so that log and screen say which one is at work.
     options = ("-o", "addopts=--strict-markers", "-v", *workers, f"--junitxml={junit}")
     argv = (python, "-m", "pytest", *arguments, *options)
-    return Step(name, "unit", argv, limit_s=600, budget_s=budget_s, junit=junit)
+    return Step(name, "unit", argv, limit_s=1200, budget_s=budget_s, junit=junit)
 
 
 def scenario_step(root: Path, name: str) -> Step:
