@@ -111,12 +111,12 @@ def unit_steps(root: Path) -> list[Step]:
     """Everything that needs no node, rendering included; playbooks on pretended hosts after the others."""
     plays = tuple(str(root / path) for path in PLAYS)
     return [
-        _pytest(root, "unit", 120, "tests/unit", *(f"--ignore={path}" for path in plays)),
-        _pytest(root, "plays", 240, *plays),
+        _pytest(root, "unit", 120, 600, "tests/unit", *(f"--ignore={path}" for path in plays)),
+        _pytest(root, "plays", 240, 1200, *plays),
     ]
 
 
-def _pytest(root: Path, name: str, budget_s: float, *arguments: str) -> Step:
+def _pytest(root: Path, name: str, budget_s: float, limit_s: float, *arguments: str) -> Step:
     junit = root / "build" / "logs" / f"{name}.xml"
     python = str(root / ".venv" / "bin" / "python")
     # Two at once: half of the time is spent waiting. A file stays with one worker, and so do its fixtures; in
@@ -125,7 +125,7 @@ def _pytest(root: Path, name: str, budget_s: float, *arguments: str) -> Step:
     # A line for each test, so that log and screen say which one is at work.
     options = ("-o", "addopts=--strict-markers", "-v", *workers, f"--junitxml={junit}")
     argv = (python, "-m", "pytest", *arguments, *options)
-    return Step(name, "unit", argv, limit_s=1200, budget_s=budget_s, junit=junit)
+    return Step(name, "unit", argv, limit_s=limit_s, budget_s=budget_s, junit=junit)
 
 
 def scenario_step(root: Path, name: str) -> Step:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from lvs_model.components.keepalived import sync
+
 from .builders import Case, Site
 from .compared import KEEPALIVED_CONF, changed, problems, work
 
@@ -135,7 +137,7 @@ def test_the_standby_stops_the_owner_changes_alone_and_the_standby_starts(
         assert commands(own["actions"])[0] == f"touch {FORMER}"
         begun = commands(own["begin"])
         assert begun.count("systemctl reload-or-restart keepalived.service") == 1
-        assert begun[-1] == f"rm -f {FORMER}"
+        assert begun[-2:] == [sync.TOOL, f"rm -f {FORMER}"], "connection sync only after keepalived"
         assert all(one["force"] for one in own["begin"])
     assert found["leave"] == ["lb2"]
     assert commands(found["hosts"]["lb2"]["leave"]) == STOPS
