@@ -67,3 +67,20 @@ class Directors:
         if differences:
             return differences[0].text
         return "" if len(owners) == 1 else f"the VIP is on {len(owners)} directors"
+
+    def taken_out(self, director: str, address: str) -> float | None:
+        """Tell when a director was seen to begin no connections to a real server's address; None if it does.
+
+        The address is not in its table, or there with weight 0 (quiescent). The time is that of the clock
+        that all nodes have in common, in seconds since the epoch, taken behind the look: what begins later
+        goes elsewhere. Raises LabError where the director does not answer.
+        """
+        argv = ["sh", "-c", "ipvsadm -Sn && date +%s.%N"]
+        *table, now = self._lab.run(director, argv, timeout=20, check=True).stdout.splitlines()
+        weights = [
+            server.weight
+            for service in parse_table("\n".join(table)).values()
+            for place, server in service.servers.items()
+            if place.rpartition(":")[0].strip("[]") == address
+        ]
+        return None if any(weights) else float(now)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Promise:
     tables: by director, the IPVS table that it must have: {"TCP 192.0.2.10:80": {"servers": {"ADDRESS:PORT":
     …}}}. owner_only: whether only the owner of the VIPs has it, as under heartbeat and pacemaker;
     managed_s is what the plan then tells of their times (crash_best, crash_worst, orderly), else None.
+    addresses: by real server, its address as tables have it.
     """
 
     client: str
@@ -42,6 +43,7 @@ class Promise:
     tables: Mapping[str, Mapping[str, Any]]
     owner_only: bool = False
     managed_s: Mapping[str, float] | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def vip(self) -> str:
@@ -113,6 +115,7 @@ def promise_of(listing: Mapping[str, Any]) -> Promise:
                 tables={name: plan["hosts"][name]["ipvs"] for name in directors},
                 owner_only=managed,
                 managed_s=plan["clusters"][cluster]["failover_s"] if managed else None,
+                addresses={server["name"]: server["address"] for server in service["real_servers"]},
             )
     raise LabError(
         "the inventory has no service whose split a client can prove",

@@ -232,3 +232,21 @@ def test_under_a_cluster_manager_only_the_owner_shall_have_a_table(
     managed = replace(PROMISE, owner_only=True)
 
     assert bool(Directors(PretendedLab(tables=[table]), managed).lacking(director)) is lacks
+
+
+@pytest.mark.parametrize(
+    ("line", "out"),
+    [
+        ("-a -t 192.0.2.10:80 -r 192.0.2.21:80 -g -w 3", False),
+        ("-a -t 192.0.2.10:80 -r 192.0.2.21:80 -g -w 0", True),
+        ("-a -t 192.0.2.10:80 -r 192.0.2.22:80 -g -w 3", True),
+        ("-a -t 192.0.2.10:80 -r 192.0.2.210:80 -g -w 3", True),
+    ],
+    ids=["weight", "weight 0", "not there", "another one's address"],
+)
+def test_when_a_director_was_seen_to_send_nothing_to_a_real_server(line: str, *, out: bool) -> None:
+    said = f"-A -t 192.0.2.10:80 -s wrr\n{line}\n1700000000.25\n"
+
+    found = Directors(PretendedLab(tables=[said]), PROMISE).taken_out("lb1", "192.0.2.21")
+
+    assert found == (1700000000.25 if out else None)

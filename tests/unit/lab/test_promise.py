@@ -76,6 +76,7 @@ def test_under_a_cluster_manager_times_are_its_own_and_only_the_owner_has_a_tabl
     managed = read_promise(PROJECT / "molecule" / "pacemaker" / "inventory")
 
     assert managed.owner_only
+    assert managed.addresses["real1"] == "192.168.136.101"
     assert managed.managed_s is not None
     assert managed.takeover_s("lb1") == (managed.managed_s["crash_best"], managed.managed_s["crash_worst"])
     assert managed.orderly_s("lb1") == managed.managed_s["orderly"]
