@@ -22,7 +22,7 @@ from lab.traffic import Ledger, Traffic
 PROJECT = Path(__file__).resolve().parent.parent
 SSH_CONFIG = PROJECT / "build" / "lab" / "ssh_config"
 
-pytest_plugins = ["shared.checks"]
+pytest_plugins = ["shared.checks", "shared.managed"]
 
 
 @pytest.fixture(scope="session")

@@ -188,15 +188,15 @@ def real_server_loss(
     traffic: Callable[[], Traffic],
     report: Callable[..., None],
     until: Callable[..., None],
-) -> Callable[[str], AbstractContextManager[None]]:
+) -> Callable[[str], AbstractContextManager[Traffic]]:
     """Take the power from a real server, under requests, and give it back.
 
-    In the with block no director sends it anything; at its end it has its part again, and no request has
-    failed that began when it was out.
+    In the with block, which gets the client, no director sends it anything; at its end it has its part again,
+    and no request has failed that began when it was out.
     """
 
     @contextmanager
-    def lose(name: str) -> Iterator[None]:
+    def lose(name: str) -> Iterator[Traffic]:
         # Only who has a table can take it out.
         tables = [directors.active()] if promise.owner_only else list(promise.directors)
         out: dict[str, float | None] = {}
@@ -213,7 +213,7 @@ def real_server_loss(
             # Requests under way at that moment may have gone to it; from here on nothing does. What the
             # client has told until now would not say which these are: on a busy lab that comes a second late.
             gone = max(moment for moment in out.values() if moment is not None)
-            yield
+            yield client
         finally:
             lab.faults.power_on(name)
         for one in tables:
@@ -262,7 +262,8 @@ def serve(lab: Lab, promise: Promise) -> Callable[..., Callable[[], bool]]:
             count = rounds * len(names)
             try:
                 # A request to a dead server must not use up the time of whoever waits.
-                found = http_names(lab, promise.client, promise.vip, 80, count, timeout_s=20)
+                limit_s = 10 + count / 2
+                found = http_names(lab, promise.client, promise.vip, 80, count, timeout_s=limit_s)
             except LabError:  # a request of them failed
                 return False
             return found == dict.fromkeys(names, rounds)

@@ -76,7 +76,7 @@ def test_orderly_stop_of_the_active_director(
 
 
 def test_real_server_lost_and_back(
-    real_server_loss: Callable[[str], AbstractContextManager[None]], playbook: Playbook
+    real_server_loss: Callable[[str], AbstractContextManager[Traffic]], playbook: Playbook
 ) -> None:
     with real_server_loss("web1"):
         run = playbook("site.yml")
