@@ -26,7 +26,9 @@ options:
     type: dict
     required: true
   options:
-    description: The operator's C(what), C(cluster), C(batch) and C(accept), as text or empty.
+    description: >-
+      The operator's C(what), C(cluster), C(batch), C(resume), C(wait), C(sync_wait), C(reboot_timeout) and C(accept), as
+      text or empty.
     type: dict
     required: true
   before:
@@ -54,7 +56,7 @@ RETURN = r"""
 _value:
   description:
     - C(problems), a list of texts. Where it is empty also C(what), C(cluster), C(directors) and C(hosts), and
-      with observations C(rounds), C(back), C(left), C(reason) and C(summary).
+      with observations C(rounds), C(back), C(locks), C(left), C(keep), C(reason) and C(summary).
   type: dict
 """
 

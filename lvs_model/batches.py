@@ -25,6 +25,7 @@ class Pool:
     quorum: int
     least: int
     weights: dict[str, int] = field(default_factory=dict)
+    service: str = ""
 
     def spares(self, batch: list[str]) -> bool:
         """Whether it can do without these hosts; without any of its own it always can."""
@@ -50,7 +51,7 @@ def pools(plan: dict[str, Any], seen: dict[str, Observation]) -> list[Pool]:
         idle = not views and all(_idle(plan["hosts"][host], seen.get(host)) for host in cluster["directors"])
         tables = [plan["hosts"][host].get("ipvs", {}) for host in cluster["directors"]]
         for key, service in tables[0].items() if tables else ():
-            pool = Pool(service["quorum"], max(1, service["min_servers"]))
+            pool = Pool(service["quorum"], max(1, service["min_servers"]), service=service["service"])
             for server, entry in service["servers"].items():
                 states = [view[key, server] for view in views if (key, server) in view]
                 serves = all(one["alive"] for one in states) if views else not idle

@@ -7,6 +7,8 @@ controller, so that a run that was interrupted goes on where it stood.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from time import gmtime, strftime, time
 from typing import Any
 
 from lvs_model.batches import Pool, pools
@@ -18,16 +20,23 @@ from lvs_model.problems import ModelError, Problem
 from lvs_model.switchover_places import movers
 
 WHAT = {"packages": "upgrades all packages", "reboot": "boots every host anew"}
+DAY_S = 86400
+"""Seconds after which an interrupted update goes on only when it is told so."""
 
 
 def asked(
-    plan: dict[str, Any], options: dict[str, Any], before: dict[str, Any] | None = None
+    plan: dict[str, Any],
+    options: dict[str, Any],
+    before: dict[str, Any] | None = None,
+    *,
+    now: float | None = None,
 ) -> dict[str, Any]:
     """What an update's command line means: the ``cluster``, its ``directors`` and its ``hosts``.
 
-    ``options``: ``what``, ``cluster`` (may be empty where there is one only) and ``batch``, as text.
-    ``before`` is what an interrupted run has left, of that cluster; None where there is none or it is not to
-    count. Raises ModelError where something is named that is not there.
+    ``options``: ``what``, ``cluster`` (may be empty where there is one only), ``batch``, ``resume`` and the
+    seconds ``wait``, ``sync_wait`` and ``reboot_timeout``, as text. ``before`` is what an interrupted run has
+    left, of a cluster of that name; None where there is none or it is not to count. ``now`` is Unix time, by
+    default this moment's. Raises ModelError where something is named that is not there.
     """
     problems = []
     what, known = str(options.get("what") or ""), ", ".join(plan["clusters"])
@@ -42,13 +51,15 @@ def asked(
     batch = str(options.get("batch") or "1")
     if not batch.isdigit() or not int(batch):
         problems.append(Problem("batch", f"{batch} is no number of real servers", "give 1 or more"))
-    if before is not None and before.get("what") != what and not problems:
-        problems.append(
-            Problem(
-                "what",
-                f"an update of {name} (what={before.get('what')}) was interrupted, and is not over",
-                f"finish it: -e what={before.get('what')}; or forget it: -e resume=false",
-            )
+    for word in ("wait", "sync_wait", "reboot_timeout"):
+        if not str(options.get(word, 0)).isdigit():
+            problems.append(Problem(word, f"{options[word]} is no number of seconds", "give 0 or more"))
+    resume = str(options.get("resume") or "").lower()
+    if resume not in {"", "true", "false"}:
+        problems.append(Problem("resume", f"{resume} is neither true nor false", "give one, or leave it out"))
+    if before is not None and not problems:
+        problems += _not_to_go_on(
+            plan, name, what, before, resume=resume, now=time() if now is None else now
         )
     if problems:
         raise ModelError(problems)
@@ -61,24 +72,65 @@ def asked(
     }
 
 
+def _not_to_go_on(
+    plan: dict[str, Any], name: str, what: str, before: dict[str, Any], *, resume: str, now: float
+) -> Iterator[Problem]:
+    """Why an interrupted update is not one that this command line may go on with."""
+    forget = "forget it: -e resume=false"
+    begun = f"an update of {name} that began {_utc(before)}"
+    if before.get("of") != _identity(plan, name):
+        yield Problem(
+            "resume",
+            f"{begun} was interrupted, of another cluster of this name: its directors were "
+            f"{', '.join(before.get('of') or ['unknown'])}",
+            f"finish it with its own inventory; or {forget}",
+        )
+    elif before.get("what") != what:
+        yield Problem(
+            "what",
+            f"{begun} (what={before.get('what')}) was interrupted, and is not over",
+            f"finish it: -e what={before.get('what')}; or {forget}",
+        )
+    elif now - float(before.get("begun") or 0) > DAY_S and resume != "true":
+        yield Problem(
+            "resume",
+            f"{begun} was interrupted, and is not over",
+            f"go on with what it has left: -e resume=true; or {forget}",
+        )
+
+
+def _identity(plan: dict[str, Any], name: str) -> list[str]:
+    """What tells a cluster from another one of its name, in another inventory: where its directors are."""
+    directors = plan["clusters"][name]["directors"]
+    return [" ".join([host, *sorted(plan["hosts"][host]["addresses"])]) for host in directors]
+
+
+def _utc(before: dict[str, Any]) -> str:
+    return strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(float(before.get("begun") or 0)))
+
+
 def update(
     plan: dict[str, Any],
     options: dict[str, Any],
     observations: dict[str, dict[str, Any]],
     needed: list[str],
     before: dict[str, Any] | None = None,
+    *,
+    now: float | None = None,
 ) -> dict[str, Any]:
     """Decide on the rounds of an update.
 
     ``observations`` as for compare.compare, of the cluster's hosts; ``needed`` are those that have something
-    to do; who did not answer is left out. ``before`` as for :func:`asked`.
+    to do; who did not answer is left out. ``before`` and ``now`` as for :func:`asked`.
 
     Returns what :func:`asked` does, and ``rounds`` (each with ``hosts``, those of them to ``drain`` before,
     and ``to``, the director that must have the VIPs meanwhile, or null), ``back`` (switchovers at the end:
-    ``to``, ``instance``), ``left`` (what an interrupted run must know), ``reason`` and ``summary``. Raises
-    ModelError with everything that forbids it.
+    ``to``, ``instance``), ``locks`` (by director the cluster whose lock is taken there), ``left`` (what an
+    interrupted run must know), ``keep`` (whether that is still needed when all rounds are through),
+    ``reason`` and ``summary``. Raises ModelError with everything that forbids it.
     """
-    meant = asked(plan, options, before)
+    now = time() if now is None else now
+    meant = asked(plan, options, before, now=now)
     cluster = plan["clusters"][meant["cluster"]]
     seen = {host: Observation(host, raw) for host, raw in observations.items() if "schema" in raw}
     accepted = options.get("accept") or []
@@ -88,37 +140,60 @@ def update(
         if host not in seen and host not in accepted
     ]
     done = list((before or {}).get("done") or [])
-    reason = f"update of {meant['cluster']} ({meant['what']})"
-    todo = [host for host in meant["hosts"] if host in needed and host in seen and host not in done]
+    # The same whatever is updated: what one update has left drained, the next one gives back.
+    reason = f"update of {meant['cluster']}"
+    left = {
+        drain.host for one in seen.values() for drain in one.overrides.drains if drain.reason == reason
+    }
+    # What an interrupted update has left drained has its round, too, though nothing may be left to upgrade there.
+    todo = [
+        host
+        for host in meant["hosts"]
+        if host in seen and host not in done and (host in needed or host in left)
+    ]
     problems += [problem for host in todo for problem in _unlike_the_plan(plan["hosts"][host], seen[host])]
     problems += _partly_drained(cluster, seen, reason, todo)
     if problems:
         raise ModelError(problems)
     serving = _drained_for(cluster, seen, reason)
-    servers = [host for host in todo if host not in meant["directors"]]
+    living = _living(plan, seen, reason)
+    # Those that are drained already come back first.
+    servers = sorted((host for host in todo if host not in meant["directors"]), key=lambda host: host not in left)
     rounds: list[dict[str, Any]] = [
         {"hosts": batch, "drain": [host for host in batch if host in serving], "to": None}
-        for batch in _batches(cluster, _living(plan, seen), servers, int(options.get("batch") or 1))
+        for batch in _batches(cluster, living, servers, int(options.get("batch") or 1))
     ]
-    order = _director_order(cluster, seen)
-    for host in (one for one in order if one in todo):
+    for host in (one for one in _director_order(cluster, seen) if one in todo):
         owns = _owns(cluster, seen[host])
-        to = next((one for one in order if one != host), None)
+        # The most preferred of the others: an owner has its turn when they are through.
+        to = next((one for one in cluster["directors"] if one in seen and one != host), None)
         if owns and to is None:
             what = f"it is the only director of cluster {meant['cluster']} that was seen, and owns the VIPs"
             raise ModelError([Problem(f"host {host}", what, "mend another one first")])
         rounds.append(
             {"hosts": [host], "drain": [host] if host in serving else [], "to": to if owns else None}
         )
+    if problems := [problem for one in rounds for problem in _too_few(living, one["drain"])]:
+        raise ModelError(problems)
     back = (before or {}).get("back")
     back = _back(cluster, seen) if back is None else back
+    away = [host for host in meant["hosts"] if host not in seen]
     return {
         **meant,
         "rounds": rounds,
         "back": back,
+        "locks": {host: meant["cluster"] for host in meant["directors"] if host in seen},
         "reason": reason,
-        "left": {"what": meant["what"], "done": done, "back": back},
-        "summary": list(_summary(meant, rounds, done, [host for host in meant["hosts"] if host not in seen])),
+        "left": {
+            "what": meant["what"],
+            "of": _identity(plan, meant["cluster"]),
+            "begun": (before or {}).get("begun") or now,
+            "done": done,
+            "back": back,
+        },
+        # Packages tell by themselves who lacks some; who has booted is only known from here.
+        "keep": bool(away) and meant["what"] == "reboot",
+        "summary": list(_summary(meant, rounds, before, away)),
     }
 
 
@@ -196,9 +271,33 @@ def _partly_drained(
             )
 
 
-def _living(plan: dict[str, Any], seen: dict[str, Observation]) -> list[Pool]:
-    """What serves now: without the dead and without those that are drained, as a drain would count, too."""
-    return pools(as_overridden(plan, {host: one.overrides for host, one in seen.items()}), seen)
+def _living(plan: dict[str, Any], seen: dict[str, Observation], reason: str) -> list[Pool]:
+    """What serves: without the dead, and without those that somebody else has drained.
+
+    What this update has left drained serves again when its round is over, which comes first.
+    """
+    others = {
+        host: replace(
+            one.overrides, drains=tuple(drain for drain in one.overrides.drains if drain.reason != reason)
+        )
+        for host, one in seen.items()
+    }
+    return pools(as_overridden(plan, others), seen)
+
+
+def _too_few(living: list[Pool], drain: list[str]) -> Iterator[Problem]:
+    """Pools that cannot do without a round's real servers: the drain would be refused in the middle."""
+    for pool in living:
+        if pool.spares(drain):
+            continue
+        left = [host for host in pool.weights if host not in drain]
+        yield Problem(
+            f"host {', '.join(drain)}",
+            f"service {pool.service} would be left with {', '.join(left) or 'no real server'}, less than its "
+            f"min_servers of {pool.least} or its quorum of {pool.quorum}",
+            "mend or add a real server, or lower what it needs (then site.yml); or take it away from clients "
+            f"yourself, and the update leaves it so: playbooks/drain.yml -e host={drain[0]} -e force=true",
+        )
 
 
 def _batches(cluster: dict[str, Any], living: list[Pool], servers: list[str], most: int) -> list[list[str]]:
@@ -227,12 +326,13 @@ def _keeps(cluster: dict[str, Any], away: list[str]) -> bool:
 
 
 def _summary(
-    meant: dict[str, Any], rounds: list[dict[str, Any]], done: list[str], away: list[str]
+    meant: dict[str, Any], rounds: list[dict[str, Any]], before: dict[str, Any] | None, away: list[str]
 ) -> Iterator[str]:
     for host in away:
         yield f"note: {host} was not seen and is left out: run this again when it is back"
-    if done:
-        yield f"an interrupted update goes on; done already: {', '.join(done)}"
+    if before:
+        done = ", ".join(before.get("done") or []) or "nothing"
+        yield f"an interrupted update, begun {_utc(before)}, goes on; done already: {done}"
     yield f"the update of {meant['cluster']} {WHAT[meant['what']]}, in {len(rounds)} rounds"
     for number, one in enumerate(rounds, 1):
         drained = f", drained: {', '.join(one['drain'])}" if one["drain"] else ""

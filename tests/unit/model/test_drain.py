@@ -355,7 +355,7 @@ def test_a_restoration_at_once() -> None:
 def test_what_somebody_else_has_drained_is_left_alone_where_asked(verb: str) -> None:
     site = Site()
     drained(site)
-    mine: dict[str, Any] = {"only_own": True, "reason": "update of edge (packages)"}
+    mine: dict[str, Any] = {"only_own": True, "reason": "update of edge"}
 
     found = drain(site, verb, **mine)
 

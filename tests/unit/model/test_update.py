@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from .pretended import checker_dump
 from .test_switchover import failback, third, two_instances
 
 WHAT = {"what": "packages", "cluster": "", "batch": "1"}
-REASON = "update of edge (packages)"
+REASON = "update of edge"
+BEGUN = 1_795_400_000.0
+SITES = ["lb1 192.0.2.11 198.51.100.11", "lb2 192.0.2.12 198.51.100.12"]
 
 
 def made(*changes: Change, owner: str = "lb1") -> Site:
@@ -33,13 +36,24 @@ def decided(
     site: Site, needed: list[str] | None = None, before: dict[str, Any] | None = None, **options: str
 ) -> dict[str, Any]:
     hosts = list(site.seen) if needed is None else needed
-    work = update(site.plan, WHAT | options, site.seen, hosts, before)
+    work = update(site.plan, WHAT | options, site.seen, hosts, before, now=BEGUN + 60)
     json.dumps(work)  # it becomes an Ansible fact
     return work
 
 
 def rounds(work: dict[str, Any]) -> list[tuple[str, str, str | None]]:
     return [(" ".join(one["hosts"]), " ".join(one["drain"]), one["to"]) for one in work["rounds"]]
+
+
+def drained(site: Site, name: str, reason: str) -> Site:
+    """The same, with a real server drained on both directors."""
+    record = {"file": f"drained/{name}.json", "host": name, "services": None, "reason": reason}
+    address = {"web1": "192.0.2.21", "web2": "192.0.2.22"}[name]
+    for host in ("lb1", "lb2"):
+        site.seen[host]["overrides"] = [record | {"operator": "ana", "since": 1, "until": None, "weight": 0}]
+        table = site.seen[host]["ipvs"]["table"]
+        site.seen[host]["ipvs"]["table"] = re.sub(rf"(-r {address}:.*-w) [0-9]+", r"\1 0", table)
+    return site
 
 
 def refused(call: Any) -> list[str]:  # noqa: ANN401
@@ -59,7 +73,8 @@ def test_real_servers_one_by_one_then_the_standby_then_the_owner() -> None:
         ("lb1", "", "lb2"),
     ]
     assert work["back"] == []
-    assert work["left"] == {"what": "packages", "done": [], "back": []}
+    assert work["locks"] == {"lb1": "edge", "lb2": "edge"}
+    assert work["left"] == {"what": "packages", "of": SITES, "begun": BEGUN + 60, "done": [], "back": []}
     assert work["summary"] == [
         "the update of edge upgrades all packages, in 5 rounds",
         "  1. web1, drained: web1",
@@ -70,11 +85,11 @@ def test_real_servers_one_by_one_then_the_standby_then_the_owner() -> None:
     ]
 
 
-def test_the_owner_is_last_whichever_it_is() -> None:
+def test_the_owner_is_last_whichever_it_is_and_the_most_preferred_of_the_others_stands_in() -> None:
     assert rounds(decided(made(third, owner="lb2"), ["lb1", "lb2", "lb3"])) == [
         ("lb3", "", None),
         ("lb1", "", None),
-        ("lb2", "", "lb3"),
+        ("lb2", "", "lb1"),
     ]
 
 
@@ -120,14 +135,57 @@ def test_with_failback_the_vips_go_back_to_whoever_had_them() -> None:
 
 
 def test_an_interrupted_one_goes_on() -> None:
-    before = {"what": "packages", "done": ["web1", "lb2"], "back": [{"to": "lb1", "instance": "edge"}]}
+    before = interrupted(done=["web1", "lb2"], back=[{"to": "lb1", "instance": "edge"}])
 
     work = decided(made(failback, owner="lb2"), before=before)
 
     assert [one[0] for one in rounds(work)] == ["web2", "web3", "lb1"]
     assert work["back"] == before["back"], "who had the VIPs at the beginning, not now"
-    assert work["left"]["done"] == ["web1", "lb2"]
-    assert work["summary"][0] == "an interrupted update goes on; done already: web1, lb2"
+    assert (work["left"]["done"], work["left"]["begun"]) == (["web1", "lb2"], BEGUN)
+    assert work["summary"][0] == (
+        "an interrupted update, begun 2026-11-23 02:13:20 UTC, goes on; done already: web1, lb2"
+    )
+
+
+def interrupted(**left: Any) -> dict[str, Any]:  # noqa: ANN401 - as in the record
+    """What an interrupted update has left."""
+    return {"what": "packages", "of": SITES, "begun": BEGUN, "done": [], "back": []} | left
+
+
+@pytest.mark.parametrize("owner", ["lb1", "lb2"])
+def test_what_it_has_left_drained_is_given_back_though_nothing_is_left_to_upgrade(owner: str) -> None:
+    """It was upgraded and then its gate failed, or the controller died; whatever is updated now."""
+    site = drained(made(owner=owner), "web2", REASON)
+
+    assert rounds(decided(site, [])) == [("web2", "web2", None)]
+    assert rounds(decided(site, ["web1", "web3"]))[0] == ("web2", "web2", None), "before others are away, too"
+    assert rounds(decided(site, ["web1"], what="reboot"))[0] == ("web2", "web2", None)
+
+
+def test_a_pool_that_can_spare_nobody_is_told_before_anything_is_done() -> None:
+    def minimum(case: Case) -> None:
+        case.service["min_servers"] = 3
+
+    assert refused(lambda: decided(made(minimum), ["web1", "lb1"])) == [
+        "host web1: service www would be left with web2, web3, less than its min_servers of 3 or its quorum of 1: "
+        "mend or add a real server, or lower what it needs (then site.yml); or take it away from clients "
+        "yourself, and the update leaves it so: playbooks/drain.yml -e host=web1 -e force=true"
+    ]
+    site = drained(made(minimum), "web1", "new disk")
+    assert rounds(decided(site, ["web1"])) == [("web1", "", None)], "as the remedy says"
+    assert rounds(decided(drained(made(), "web1", REASON), ["web1", "web2"])) == [
+        ("web1", "web1", None),
+        ("web2", "web2", None),
+    ], "what it has drained itself is back by then"
+
+
+@pytest.mark.parametrize(("what", "keep"), [("reboot", True), ("packages", False)])
+def test_who_was_not_seen_is_booted_by_a_later_run(what: str, keep: bool) -> None:
+    """And nobody else: the record of those that have booted stays."""
+    site = made()
+    assert decided(site, what=what)["keep"] is False
+    site.seen["web3"] = {}
+    assert decided(site, what=what)["keep"] is keep
 
 
 def test_nothing_to_do_is_no_round() -> None:
@@ -136,13 +194,7 @@ def test_nothing_to_do_is_no_round() -> None:
 
 @pytest.mark.parametrize(("reason", "drains"), [("new disk", ""), (REASON, "web1")])
 def test_what_somebody_else_has_drained_stays_so(reason: str, drains: str) -> None:
-    site = made()
-    record = {"file": "drained/web1.json", "host": "web1", "services": None, "reason": reason}
-    for host in ("lb1", "lb2"):
-        site.seen[host]["overrides"] = [record | {"operator": "ana", "since": 1, "until": None, "weight": 0}]
-        site.seen[host]["ipvs"]["table"] = site.seen[host]["ipvs"]["table"].replace("-w 3", "-w 0")
-
-    assert rounds(decided(site, ["web1"])) == [("web1", drains, None)]
+    assert rounds(decided(drained(made(), "web1", reason), ["web1"])) == [("web1", drains, None)]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +277,10 @@ def test_an_unheld_package_is_what_an_interrupted_run_has_left() -> None:
         ({"what": "all"}, "what: all is no update: -e what=packages or reboot"),
         ({"cluster": "web"}, "cluster: there is no cluster 'web': one at a time: -e cluster=NAME, of edge"),
         ({"batch": "0"}, "batch: 0 is no number of real servers: give 1 or more"),
+        ({"wait": "5m"}, "wait: 5m is no number of seconds: give 0 or more"),
+        ({"sync_wait": "5m"}, "sync_wait: 5m is no number of seconds: give 0 or more"),
+        ({"reboot_timeout": ""}, "reboot_timeout:  is no number of seconds: give 0 or more"),
+        ({"resume": "perhaps"}, "resume: perhaps is neither true nor false: give one, or leave it out"),
     ],
 )
 def test_a_command_line_that_says_what_cannot_be_done(options: dict[str, str], said: str) -> None:
@@ -242,13 +298,45 @@ def test_of_several_clusters_one_is_named() -> None:
     assert asked(plan, WHAT | {"cluster": "other"})["hosts"] == ["other-lb1", "other-lb2", "other-web1"]
 
 
-def test_another_update_than_the_interrupted_one_is_refused() -> None:
-    (said,) = refused(lambda: asked(made().plan, WHAT, {"what": "reboot", "done": []}))
+@pytest.mark.parametrize(
+    ("before", "options", "after_s", "said"),
+    [
+        (
+            {"what": "reboot"},
+            {},
+            60,
+            "what: an update of edge that began 2026-11-23 02:13:20 UTC (what=reboot) was interrupted, and is not "
+            "over: finish it: -e what=reboot; or forget it: -e resume=false",
+        ),
+        (
+            {"of": ["lb1 10.0.0.1"]},
+            {"resume": "true"},
+            60,
+            "resume: an update of edge that began 2026-11-23 02:13:20 UTC was interrupted, of another cluster of "
+            "this name: its directors were lb1 10.0.0.1: finish it with its own inventory; or forget it: "
+            "-e resume=false",
+        ),
+        (
+            {},
+            {},
+            90_000,
+            "resume: an update of edge that began 2026-11-23 02:13:20 UTC was interrupted, and is not over: go on "
+            "with what it has left: -e resume=true; or forget it: -e resume=false",
+        ),
+        ({}, {"resume": "true"}, 90_000, None),
+        ({}, {}, 60, None),
+    ],
+)
+def test_which_interrupted_update_it_goes_on_with(
+    before: dict[str, Any], options: dict[str, str], after_s: int, said: str | None
+) -> None:
+    def ask() -> dict[str, Any]:
+        return asked(made().plan, WHAT | options, interrupted(**before), now=BEGUN + after_s)
 
-    assert said == (
-        "what: an update of edge (what=reboot) was interrupted, and is not over: finish it: -e what=reboot; "
-        "or forget it: -e resume=false"
-    )
+    if said is None:
+        assert ask()["cluster"] == "edge"
+    else:
+        assert refused(ask) == [said]
 
 
 def test_dead_servers_are_named_by_each_directors_checks() -> None:

@@ -12,7 +12,7 @@ from tests.unit.model.builders import Case, Site
 
 from .stage import Stage
 
-REASON = "update of edge (packages)"
+REASON = "update of edge"
 # What lvs-override answers, whatever it is asked.
 TOLD = {"changed": True, "weight": 0, "active": 0, "inactive": 0, "done": True}
 DIRECTORS = ("lb1", "lb2")
@@ -63,6 +63,12 @@ def acts(on: Stage) -> list[str]:
     ]
 
 
+def released(on: Stage) -> list[str]:
+    """The hosts whose lock was given back."""
+    calls = [one for one in on.calls() if one["module"] == "cluster_lock"]
+    return sorted(one["host"] for one in calls if one["args"].get("state") == "released")
+
+
 def test_a_whole_cluster_is_updated_while_it_serves(on: Stage, tmp_path: Path) -> None:
     code, said = update(on, tmp_path)
 
@@ -81,7 +87,7 @@ def test_a_whole_cluster_is_updated_while_it_serves(on: Stage, tmp_path: Path) -
         "restore",
     ]
     assert not (tmp_path / "update" / "edge.json").exists(), "it is over"
-    assert sum(one["args"].get("state") == "released" for one in on.calls()) == 2, "each director's lock"
+    assert released(on) == ["lb1", "lb2"]
 
 
 def test_an_update_that_stopped_goes_on_where_it_stood(on: Stage, tmp_path: Path) -> None:
@@ -92,14 +98,16 @@ def test_an_update_that_stopped_goes_on_where_it_stood(on: Stage, tmp_path: Path
 
     assert code == 2, said
     left = json.loads((tmp_path / "update" / "edge.json").read_text())
-    assert left == {"what": "packages", "done": ["web1"], "back": []}, said
+    assert (left["what"], left["done"], left["back"]) == ("packages", ["web1"], []), said
     assert "lb1 lvs_demotion" not in acts(on), "the owner was not touched"
+    assert released(on) == ["lb1", "lb2"], "others are not kept out"
+    assert "dpkg was interrupted" in said.split("PLAY RECAP")[0].rsplit("fatal:", 1)[1], "the only error"
     before = len(on.calls())
 
     code, said = update(on, tmp_path)
 
     assert code == 0, said
-    assert "an interrupted update goes on; done already: web1" in said
+    assert "goes on; done already: web1" in said
     done = [one for one in on.calls()[before:] if not one["args"].get("look")]
     names = [f"{one['host']} {one['module']}" for one in done if one["module"].startswith("lvs_")]
     assert [name for name in names if not name.endswith("lvs_facts")] == [
@@ -124,7 +132,35 @@ def test_connections_that_are_left_stop_it_unless_forced(on: Stage, tmp_path: Pa
             "\n", " "
         )
         left = json.loads((tmp_path / "update" / "edge.json").read_text())
-        assert left == {"what": "packages", "done": [], "back": []}, "the next run goes on with it"
+        assert left["done"] == [], "the next run goes on with it"
+
+
+def test_what_was_left_drained_is_given_back_though_nothing_is_left_to_upgrade(
+    on: Stage, tmp_path: Path
+) -> None:
+    for host in (*DIRECTORS, "web1"):
+        on.answers(host, "lvs_upgrade", changed=False, upgradable=[], held=[])
+    on.show(drained(on.site), *DIRECTORS)
+    on.show(drained(on.site), "then.lb2.command.1", *DIRECTORS)
+
+    code, said = update(on, tmp_path)
+
+    assert code == 0, said
+    assert "1. web1, drained: web1" in said
+    told = [one["args"]["argv"] for one in on.calls() if one["module"] == "command"]
+    assert [host for host in DIRECTORS if any("restore" in argv for argv in told)] == list(DIRECTORS)
+
+
+def test_it_goes_on_without_a_director_that_is_accepted_as_unreachable(on: Stage, tmp_path: Path) -> None:
+    on.answers("lb1", "lvs_facts", unreachable=True, msg="no route to host")
+    on.site.owner["edge"] = "lb2"
+    on.answers("lb2", "lvs_upgrade", changed=False, upgradable=[], held=[])
+
+    code, said = update(on, tmp_path, "-e", "lvs_accept_unreachable=lb1")
+
+    assert code == 0, said
+    assert "web1 lvs_upgrade" in acts(on)
+    assert released(on) == ["lb2"], "lb1 has no lock of ours"
 
 
 def test_check_mode_shows_the_rounds(on: Stage, tmp_path: Path) -> None:
