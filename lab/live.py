@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Outcome", "interrupt_on_sigterm", "run_live"]
+__all__ = ["Outcome", "interrupt_on_sigterm", "run_live", "signal_tree"]
 
 _TAIL_LINES = 300
 _GRACE_S = 15.0
@@ -147,15 +147,42 @@ def _pump(
 
 
 def _end(process: subprocess.Popen[bytes], first: signal.Signals) -> None:
-    """End the command and its session's process group: politely, then for certain."""
-    for number, wait_s in ((first, _GRACE_S), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        try:
-            process.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            continue
-        break
+    """End the command and its session's process group: politely, then for certain, with all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, first)
+    try:
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        signal_tree(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5.0)
     # What the command left behind in its group would go on working on the hosts.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def signal_tree(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process and to all that descend from it.
+
+    Its process group would not do: each of Ansible's workers leads a session of its own, and one whose
+    parent is killed goes on with its task.
+    """
+    found = [pid]
+    for one in found:  # it grows meanwhile
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGSTOP)  # or it would start others behind our back
+        found += _children(one)
+    for one in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, number)
+            if number not in {signal.SIGSTOP, signal.SIGKILL}:
+                os.kill(one, signal.SIGCONT)
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that a process has started (proc(5): every thread has its own)."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(word) for word in path.read_text().split()]
+    return found

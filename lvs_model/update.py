@@ -58,9 +58,7 @@ def asked(
     if resume not in {"", "true", "false"}:
         problems.append(Problem("resume", f"{resume} is neither true nor false", "give one, or leave it out"))
     if before is not None and not problems:
-        problems += _not_to_go_on(
-            plan, name, what, before, resume=resume, now=time() if now is None else now
-        )
+        problems += _not_to_go_on(plan, name, what, before, resume=resume, now=time() if now is None else now)
     if problems:
         raise ModelError(problems)
     hosts = [host for host, planned in plan["hosts"].items() if planned["cluster"] == name]
@@ -142,9 +140,7 @@ def update(
     done = list((before or {}).get("done") or [])
     # The same whatever is updated: what one update has left drained, the next one gives back.
     reason = f"update of {meant['cluster']}"
-    left = {
-        drain.host for one in seen.values() for drain in one.overrides.drains if drain.reason == reason
-    }
+    left = {drain.host for one in seen.values() for drain in one.overrides.drains if drain.reason == reason}
     # What an interrupted update has left drained has its round, too, though nothing may be left to upgrade there.
     todo = [
         host
@@ -158,7 +154,9 @@ def update(
     serving = _drained_for(cluster, seen, reason)
     living = _living(plan, seen, reason)
     # Those that are drained already come back first.
-    servers = sorted((host for host in todo if host not in meant["directors"]), key=lambda host: host not in left)
+    servers = sorted(
+        (host for host in todo if host not in meant["directors"]), key=lambda host: host not in left
+    )
     rounds: list[dict[str, Any]] = [
         {"hosts": batch, "drain": [host for host in batch if host in serving], "to": None}
         for batch in _batches(cluster, living, servers, int(options.get("batch") or 1))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lab.live import signal_tree
 from lab.playbook import PlaybookRun
 from lab.watch import Watch
 
@@ -25,11 +25,11 @@ def test_a_weight_a_real_server_a_vip_and_a_service_in_one_run_and_another_run_b
 
     def another(group: int) -> None:
         # As a slow one: it stands still with the lock in its hands.
-        os.killpg(group, signal.SIGSTOP)
+        signal_tree(group, signal.SIGSTOP)
         try:
             others.append(day.run("site.yml", "-e", "host_reason='the second one'"))
         finally:
-            os.killpg(group, signal.SIGCONT)
+            signal_tree(group, signal.SIGCONT)
 
     with watch.during("two at once: a weight, a real server, a VIP and a service"):
         run = day.run_until(

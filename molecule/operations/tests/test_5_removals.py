@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from typing import TYPE_CHECKING
 
+from lab.live import signal_tree
 from lab.watch import Watch
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def test_a_killed_deployment_leaves_a_service_that_goes_on(day: Day, watch: Watc
     def kill(group: int) -> None:
         # So long about takes it to come to the director and to begin.
         time.sleep(3)
-        os.killpg(group, signal.SIGKILL)
+        signal_tree(group, signal.SIGKILL)
 
     with watch.during("removals"):
         run = day.run_until(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.live import run_live
+from lab.live import run_live, signal_tree
 
 PYTHON = sys.executable
 
@@ -35,7 +35,7 @@ def test_the_last_line_needs_no_end_and_the_tail_is_bounded() -> None:
 
 
 def test_whoever_watches_can_stop_the_command_go_on_and_kill_it(tmp_path: Path) -> None:
-    """As tests do that hold a deployment in its middle: all of its process group."""
+    """As tests do that hold a deployment in its middle: also what leads a session of its own."""
     group: list[int] = []
     lines: list[str] = []
     mark = tmp_path / "mark"
@@ -43,15 +43,15 @@ def test_whoever_watches_can_stop_the_command_go_on_and_kill_it(tmp_path: Path) 
     def on_line(line: str) -> None:
         lines.append(line)
         if line == "middle":
-            os.killpg(group[0], signal.SIGSTOP)
+            signal_tree(group[0], signal.SIGSTOP)
             time.sleep(0.8)
             assert not mark.exists(), "nothing goes on while it is stopped"
-            os.killpg(group[0], signal.SIGCONT)
+            signal_tree(group[0], signal.SIGCONT)
         if line == "late":
-            os.killpg(group[0], signal.SIGKILL)
+            signal_tree(group[0], signal.SIGKILL)
 
     outcome = run_live(
-        ["sh", "-c", f"echo middle; sleep 0.3; touch {mark}; echo late; sleep 60; echo never"],
+        ["sh", "-c", f"setsid sh -c 'echo middle; sleep 0.3; touch {mark}; echo late; sleep 60; echo never'"],
         on_line=on_line,
         on_start=group.append,
     )
