@@ -27,8 +27,8 @@ options:
     required: true
   options:
     description: >-
-      The operator's C(what), C(cluster), C(batch), C(resume), C(wait), C(sync_wait), C(reboot_timeout) and C(accept), as
-      text or empty.
+      The operator's C(what), C(cluster), C(batch), C(resume), C(wait), C(sync_wait), C(reboot_timeout) and
+      C(accept), as text or empty.
     type: dict
     required: true
   before:

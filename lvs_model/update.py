@@ -141,7 +141,7 @@ def update(
     # The same whatever is updated: what one update has left drained, the next one gives back.
     reason = f"update of {meant['cluster']}"
     left = {drain.host for one in seen.values() for drain in one.overrides.drains if drain.reason == reason}
-    # What an interrupted update has left drained has its round, too, though nothing may be left to upgrade there.
+    # What an interrupted one has left drained has its round, too, even with nothing left to upgrade there.
     todo = [
         host
         for host in meant["hosts"]
@@ -154,9 +154,8 @@ def update(
     serving = _drained_for(cluster, seen, reason)
     living = _living(plan, seen, reason)
     # Those that are drained already come back first.
-    servers = sorted(
-        (host for host in todo if host not in meant["directors"]), key=lambda host: host not in left
-    )
+    servers = [host for host in todo if host not in meant["directors"]]
+    servers.sort(key=lambda host: host not in left)
     rounds: list[dict[str, Any]] = [
         {"hosts": batch, "drain": [host for host in batch if host in serving], "to": None}
         for batch in _batches(cluster, living, servers, int(options.get("batch") or 1))

@@ -167,9 +167,9 @@ def test_a_pool_that_can_spare_nobody_is_told_before_anything_is_done() -> None:
         case.service["min_servers"] = 3
 
     assert refused(lambda: decided(made(minimum), ["web1", "lb1"])) == [
-        "host web1: service www would be left with web2, web3, less than its min_servers of 3 or its quorum of 1: "
-        "mend or add a real server, or lower what it needs (then site.yml); or take it away from clients "
-        "yourself, and the update leaves it so: playbooks/drain.yml -e host=web1 -e force=true"
+        "host web1: service www would be left with web2, web3, less than its min_servers of 3 or its "
+        "quorum of 1: mend or add a real server, or lower what it needs (then site.yml); or take it away "
+        "from clients yourself, and the update leaves it so: playbooks/drain.yml -e host=web1 -e force=true"
     ]
     site = drained(made(minimum), "web1", "new disk")
     assert rounds(decided(site, ["web1"])) == [("web1", "", None)], "as the remedy says"
@@ -305,23 +305,23 @@ def test_of_several_clusters_one_is_named() -> None:
             {"what": "reboot"},
             {},
             60,
-            "what: an update of edge that began 2026-11-23 02:13:20 UTC (what=reboot) was interrupted, and is not "
-            "over: finish it: -e what=reboot; or forget it: -e resume=false",
+            "what: an update of edge that began 2026-11-23 02:13:20 UTC (what=reboot) was interrupted, and "
+            "is not over: finish it: -e what=reboot; or forget it: -e resume=false",
         ),
         (
             {"of": ["lb1 10.0.0.1"]},
             {"resume": "true"},
             60,
-            "resume: an update of edge that began 2026-11-23 02:13:20 UTC was interrupted, of another cluster of "
-            "this name: its directors were lb1 10.0.0.1: finish it with its own inventory; or forget it: "
-            "-e resume=false",
+            "resume: an update of edge that began 2026-11-23 02:13:20 UTC was interrupted, of another "
+            "cluster of this name: its directors were lb1 10.0.0.1: finish it with its own inventory; or "
+            "forget it: -e resume=false",
         ),
         (
             {},
             {},
             90_000,
-            "resume: an update of edge that began 2026-11-23 02:13:20 UTC was interrupted, and is not over: go on "
-            "with what it has left: -e resume=true; or forget it: -e resume=false",
+            "resume: an update of edge that began 2026-11-23 02:13:20 UTC was interrupted, and is not over: "
+            "go on with what it has left: -e resume=true; or forget it: -e resume=false",
         ),
         ({}, {"resume": "true"}, 90_000, None),
         ({}, {}, 60, None),
