@@ -147,7 +147,7 @@ def _pump(
 
 
 def _end(process: subprocess.Popen[bytes], first: signal.Signals) -> None:
-    """End the command and its session's process group: politely, then for certain, with all it has started."""
+    """End the command and its session's process group: politely, then for certain, with its children."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, first)
     try:
