@@ -73,6 +73,18 @@ async def serve(pidfile: pathlib.Path, reader: asyncio.StreamReader, writer: asy
         one.close()
 
 
+def stamped() -> socket.socket:
+    """Keep a socket that wants its packets' times (SO_TIMESTAMP, socket(7)), as ping opens one each time.
+
+    The first such socket has the kernel patch its packet path and the last one back (netstamp_needed_key in
+    net/core/dev.c), which QEMU's software emulation does not survive for ever: the other processor may run
+    the half patched instruction, "Oops: int3" in netif_rx_internal.
+    """
+    held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    held.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_TIMESTAMP", 29), 1)
+    return held
+
+
 async def main() -> None:
     """Listen on all ports for ever."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -81,6 +93,7 @@ async def main() -> None:
     parser.add_argument("--count", type=int, required=True, help="number of slots")
     parser.add_argument("--run", type=pathlib.Path, required=True, help="directory that has slots/N.pid")
     options = parser.parse_args()
+    stamps = stamped()
     servers = []
     for slot in range(options.count):
         pidfile = options.run / "slots" / f"{slot}.pid"
@@ -91,7 +104,8 @@ async def main() -> None:
             await serve(pidfile, reader, writer)
 
         servers.append(await asyncio.start_server(handler, options.bind, options.first + slot))
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    with stamps:
+        await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":
