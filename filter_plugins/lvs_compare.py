@@ -56,11 +56,12 @@ _value:
     - C(problems), a list of texts. Where it is empty also the following.
     - C(hosts) gives by host that differs its C(changes) as text and what mends them; C(expand),
       C(retire), C(expand_later), C(directors), C(leave), C(begin) and C(contract) are the hosts of each
-      step in order; C(owners) are those of the directors that have given their VIPs away by C(moves) when their
-      turn comes, C(moving) all directors that this concerns, in C(moving_batches); C(again) are the hosts to observe once more afterwards, after C(settle_s) seconds;
-      C(unreachable), C(skipped) (of these the ones that were not accepted) and C(summary) are for the
-      operator. C(classes) are the kinds of change by host, C(digest) names what would be done, C(locks)
-      are the clusters to lock by director, and C(run) is the name of this run.
+      step in order; C(owners) are those of the directors that have given their VIPs away by C(moves) when
+      their turn comes, C(moving) all directors that this concerns, in C(moving_batches); C(again) are the
+      hosts to observe once more afterwards, after C(settle_s) seconds; C(unreachable), C(skipped) (of these
+      the ones that were not accepted) and C(summary) are for the operator. C(classes) are the kinds of
+      change by host, C(digest) names what would be done, C(locks) are the clusters to lock by director, and
+      C(run) is the name of this run.
   type: dict
 """
 

@@ -31,7 +31,7 @@ options:
     type: dict
     required: true
   moved:
-    description: The switchovers of this run that were not taken back, as in C(moves) of P(lvs_compare#filter).
+    description: Switchovers of this run that were not taken back, as in C(moves) of P(lvs_compare#filter).
     type: list
     elements: dict
     default: []

@@ -107,8 +107,8 @@ def turn_lines(turns: list[dict[str, Any]]) -> list[str]:
     lines = []
     for turn in turns:
         lines += [
-            f"switchover: {one['host']} gives {', '.join(one['vips'])} to {one['to']} before its turn, and takes "
-            "them back afterwards"
+            f"switchover: {one['host']} gives {', '.join(one['vips'])} to {one['to']} before its turn, and "
+            "takes them back afterwards"
             for one in turn["moves"]
         ]
         if turn["why"]:
@@ -116,7 +116,9 @@ def turn_lines(turns: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def turn_work(plan: dict[str, Any], turns: list[dict[str, Any]], seen: dict[str, Observation]) -> dict[str, Any]:
+def turn_work(
+    plan: dict[str, Any], turns: list[dict[str, Any]], seen: dict[str, Observation]
+) -> dict[str, Any]:
     """What the plays of a deployment need of the turns, as keys of compare's work.
 
     ``owners`` are changed when they have given their VIPs away, ``moves`` says to whom; ``moving`` are all

@@ -48,9 +48,10 @@ def standing(
 
 def away_line(move: dict[str, Any]) -> str:
     """Where VIPs are that a deployment has moved, and how they come back."""
+    host, back = move["host"], f"-e to={move['host']} -e instance={move['instance']}"
     return (
-        f"{', '.join(move['vips'])}: now with {move['to']}, before with {move['host']}; back when {move['host']} is "
-        f"as planned: playbooks/switchover.yml -e to={move['host']} -e instance={move['instance']}"
+        f"{', '.join(move['vips'])}: now with {move['to']}, before with {host}; back when {host} is as "
+        f"planned: playbooks/switchover.yml {back}"
     )
 
 

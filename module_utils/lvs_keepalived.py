@@ -44,8 +44,9 @@ Identity = tuple[int, int, int]
 class View(TypedDict):
     """The dumps as text; None where that child does not run or has not answered. Process ids likewise.
 
-    ``transport`` has the lines of keepalived.conf that say where adverts go and which files are tracked, which
-    no dump tells, None without that file; ``former`` says that the election of an earlier configuration runs on.
+    ``transport`` has the lines of keepalived.conf that say where adverts go and which files are tracked,
+    which no dump tells, None without that file; ``former`` says that the election of an earlier
+    configuration runs on.
     """
 
     main: int | None

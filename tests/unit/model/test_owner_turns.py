@@ -1,4 +1,4 @@
-"""Which owners of VIPs a deployment changes as standbys, who has the VIPs meanwhile, and why it may be nobody."""
+"""Which owners of VIPs a deployment changes as standbys, and who has their VIPs meanwhile."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def test_an_owner_without_anybody_to_have_its_vips(changes: list[Change], edit: 
     with pytest.raises(ModelError) as error:
         work(found, "required")
     assert [str(one) for one in error.value.problems] == [
-        f"host lb1: its change needs a switchover (lvs_switchover is required), and {why}: mend that, or have it "
-        "changed while it owns VIPs: -e lvs_switchover=when_needed"
+        f"host lb1: its change needs a switchover (lvs_switchover is required), and {why}: mend that, or "
+        "have it changed while it owns VIPs: -e lvs_switchover=when_needed"
     ]
 
 
@@ -267,9 +267,7 @@ def test_what_is_no_policy_is_refused_once_with_the_plan(given: object) -> None:
     case = Case()
     both(*(host(name, lvs_switchover=given) for name in case.hostvars))(case)
 
-    assert case.problems() == [
-        f"lvs_switchover: {given!r} is not allowed: use when_needed, required, never"
-    ]
+    assert case.problems() == [f"lvs_switchover: {given!r} is not allowed: use when_needed, required, never"]
 
 
 @pytest.mark.parametrize("given", ["never", "when_needed", "required"])

@@ -2,75 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 from tests.unit.model.builders import Site
-from tests.unit.model.compared import NETWORK_CONF
-from tests.unit.model.test_switchover import FILE, counted, demoted, failback
+from tests.unit.model.test_switchover import FILE, counted, failback
 
-from .stage import Stage
-from .test_executions import APPLIED, case
+from .deployment import Deployment
+from .test_executions import case
 
-PLAY = ("-e", "rollout_sync_wait_s=0")
 TAKEN, GIVEN_BACK = ["lb1 cluster_lock", "lb2 cluster_lock"], ["lb1 cluster_lock", "lb2 cluster_lock"]
 UNKNOWN = (
-    "host lb2: of TCP 192.0.2.10:80 it knows 37 established connections, and the owner lb1 has 412: the others "
-    "would break"
+    "host lb2: of TCP 192.0.2.10:80 it knows 37 established connections, and the owner lb1 has 412: the "
+    "others would break"
 )
-Edit = Callable[[Site], object]
 
 
-class Deployment:
-    """Both directors lack a file of their own, and lb1, which is preferred, owns the VIPs (failback)."""
-
-    def __init__(self, folder: Path) -> None:
-        made = case()
-        failback(made)
-        self.on = Stage(folder, made)
-        self.on.show(self.at("lb1", "lb1", "lb2"))
-        applied = APPLIED | {"files": {NETWORK_CONF: "changed"}, "generation": "000002", "previous": "000001"}
-        for host in ("lb1", "lb2"):
-            self.on.answers(host, "config_set", **applied)
-
-    def at(self, owner: str, *differing: str) -> Site:
-        """The site where ``owner`` has the VIPs and these directors are not changed yet."""
-        site = Site(self.on.site.plan)
-        site.owner["edge"] = owner
-        site.look()
-        for raw in site.seen.values():
-            for unit in filter(None, raw["units"].values()):
-                unit["MainPID"] = "700"
-        for host in differing:
-            site.seen[host]["files"][NETWORK_CONF] = None
-        if owner == "lb2":
-            demoted(site, "lb1", {FILE: -55})
-        return site
-
-    def then(self, call: str, owner: str, *differing: str, edit: Edit = lambda _: None) -> None:
-        """What the directors look like when a module was called, as "host module"."""
-        site = self.at(owner, *differing)
-        edit(site)
-        self.on.show(site, f"then.{call.replace(' ', '.')}", "lb1", "lb2")
-
-    def as_usual(self, *, unlike: tuple[str, ...] = ()) -> Deployment:
-        """Each step does what it shall; those ``unlike`` that are left to the test."""
-        steps: dict[str, tuple[str, ...]] = {
-            "lb2 config_set": ("lb1", "lb1"),
-            "lb1 lvs_demotion": ("lb2", "lb1"),
-            "lb1 config_set": ("lb2",),
-            "lb2 lvs_demotion": ("lb1",),
-        }
-        for call, site in steps.items():
-            if call not in unlike:
-                self.then(call, *site)
-        return self
-
-    def play(self, *options: str) -> CompletedProcess[str]:
-        return self.on.play("deploy.yml", *PLAY, *options)
+def deployment_of(folder: Path) -> Deployment:
+    """With failback, so that a demotion lasts."""
+    made = case()
+    failback(made)
+    return Deployment(folder, made)
 
 
 def words(done: CompletedProcess[str]) -> str:
@@ -82,7 +36,7 @@ def few_known(site: Site) -> None:
 
 
 def test_the_owner_gives_its_vips_away_is_changed_and_takes_them_back(tmp_path: Path) -> None:
-    deployment = Deployment(tmp_path).as_usual()
+    deployment = deployment_of(tmp_path).as_usual()
 
     done = deployment.play()
 
@@ -105,7 +59,7 @@ def test_the_owner_gives_its_vips_away_is_changed_and_takes_them_back(tmp_path: 
 
 
 def test_where_the_standby_knows_too_little_the_owner_is_changed_as_it_is(tmp_path: Path) -> None:
-    deployment = Deployment(tmp_path)
+    deployment = deployment_of(tmp_path)
     deployment.then("lb2 config_set", "lb1", "lb1", edit=few_known)
     deployment.then("lb1 config_set", "lb1")
 
@@ -117,7 +71,7 @@ def test_where_the_standby_knows_too_little_the_owner_is_changed_as_it_is(tmp_pa
 
 
 def test_a_required_switchover_that_is_refused_stops_before_the_owner(tmp_path: Path) -> None:
-    deployment = Deployment(tmp_path)
+    deployment = deployment_of(tmp_path)
     deployment.then("lb2 config_set", "lb1", "lb1", edit=few_known)
 
     done = deployment.play("-e", "lvs_switchover=required")
@@ -133,7 +87,7 @@ def test_a_required_switchover_that_is_refused_stops_before_the_owner(tmp_path: 
 
 
 def test_never_is_without_any_switchover(tmp_path: Path) -> None:
-    deployment = Deployment(tmp_path)
+    deployment = deployment_of(tmp_path)
     deployment.then("lb2 config_set", "lb1", "lb1")
     deployment.then("lb1 config_set", "lb1")
 
@@ -144,7 +98,7 @@ def test_never_is_without_any_switchover(tmp_path: Path) -> None:
 
 
 def test_an_owner_that_does_not_become_as_planned_does_not_get_its_vips_back(tmp_path: Path) -> None:
-    deployment = Deployment(tmp_path).as_usual(unlike=("lb1 config_set",))
+    deployment = deployment_of(tmp_path).as_usual(unlike=("lb1 config_set",))
     deployment.on.answers("lb1", "config_set", failed=True, msg="nft refuses it", rolled_back=True)
 
     done = deployment.play()
@@ -153,8 +107,8 @@ def test_an_owner_that_does_not_become_as_planned_does_not_get_its_vips_back(tmp
     assert done.returncode == 2
     assert "lb1: it could not take the new version, and has what it had before" in said
     assert (
-        "192.0.2.10: now with lb2, before with lb1; back when lb1 is as planned: playbooks/switchover.yml -e to=lb1 "
-        "-e instance=edge" in said
+        "192.0.2.10: now with lb2, before with lb1; back when lb1 is as planned: "
+        "playbooks/switchover.yml -e to=lb1 -e instance=edge" in said
     )
     called = deployment.on.called()
     assert called[-3:-2] == ["lb1 config_set"]
@@ -165,7 +119,7 @@ def test_vips_that_cannot_come_back_stay_and_the_deployment_goes_on(tmp_path: Pa
     def knows_few(site: Site) -> None:
         site.seen["lb2"]["status"], site.seen["lb1"]["status"] = counted(409), counted(34)
 
-    deployment = Deployment(tmp_path).as_usual(unlike=("lb1 config_set",))
+    deployment = deployment_of(tmp_path).as_usual(unlike=("lb1 config_set",))
     deployment.then("lb1 config_set", "lb2", edit=knows_few)
 
     done = deployment.play()
@@ -178,7 +132,7 @@ def test_vips_that_cannot_come_back_stay_and_the_deployment_goes_on(tmp_path: Pa
 
 
 def test_vips_that_do_not_arrive_stop_it_before_the_owner_is_touched(tmp_path: Path) -> None:
-    deployment = Deployment(tmp_path).as_usual(unlike=("lb1 lvs_demotion",))
+    deployment = deployment_of(tmp_path).as_usual(unlike=("lb1 lvs_demotion",))
     deployment.on.answers("lb1", "lvs_demotion", failed=True, msg="it still has 192.0.2.10 after 10 s")
 
     done = deployment.play()
@@ -192,7 +146,7 @@ def test_vips_that_do_not_arrive_stop_it_before_the_owner_is_touched(tmp_path: P
 
 
 def test_check_mode_tells_it_and_moves_nothing(tmp_path: Path) -> None:
-    deployment = Deployment(tmp_path)
+    deployment = deployment_of(tmp_path)
 
     done = deployment.play("--check")
 
@@ -204,7 +158,7 @@ def test_check_mode_tells_it_and_moves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("book", ["deploy.yml", "diff.yml"])
 def test_what_is_no_policy_is_refused_before_any_host_is_asked(tmp_path: Path, book: str) -> None:
-    deployment = Deployment(tmp_path)
+    deployment = deployment_of(tmp_path)
 
     done = deployment.on.play(book, "-e", "lvs_switchover=maybe")
 
