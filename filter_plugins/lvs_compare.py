@@ -36,6 +36,11 @@ options:
     type: list
     elements: str
     default: []
+  switchover:
+    description: Whether owners of VIPs give them to another director before a change of themselves.
+    type: str
+    choices: [when_needed, required, never]
+    default: when_needed
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -51,10 +56,12 @@ _value:
     - C(problems), a list of texts. Where it is empty also the following.
     - C(hosts) gives by host that differs its C(changes) as text and what mends them; C(expand),
       C(retire), C(expand_later), C(directors), C(leave), C(begin) and C(contract) are the hosts of each
-      step in order; C(again) are the hosts to observe once more afterwards, after C(settle_s) seconds;
-      C(unreachable), C(skipped) (of these the ones that were not accepted) and C(summary) are for the
-      operator. C(classes) are the kinds of change by host, C(digest) names what would be done, C(locks)
-      are the clusters to lock by director, and C(run) is the name of this run.
+      step in order; C(owners) are those of the directors that have given their VIPs away by C(moves) when
+      their turn comes, C(moving) all directors that this concerns, in C(moving_batches); C(again) are the
+      hosts to observe once more afterwards, after C(settle_s) seconds; C(unreachable), C(skipped) (of these
+      the ones that were not accepted) and C(summary) are for the operator. C(classes) are the kinds of
+      change by host, C(digest) names what would be done, C(locks) are the clusters to lock by director, and
+      C(run) is the name of this run.
   type: dict
 """
 
@@ -63,6 +70,7 @@ def lvs_compare(
     plan: Mapping[str, Any],
     observations: Mapping[str, Any],
     accept_unreachable: list[str] | str | None = None,
+    switchover: str = "when_needed",
 ) -> dict[str, Any]:
     """Compare, or say everything that forbids to act.
 
@@ -79,7 +87,7 @@ def lvs_compare(
     try:
         plain = json.loads(json.dumps([plan, observations]))
         seen = {host: from_result(result) for host, result in plain[1].items()}
-        work = compare(plain[0], seen, accepted)
+        work = compare(plain[0], seen, accepted, str(switchover))
     except ModelError as error:
         return {"problems": [str(problem) for problem in error.problems]}
     except ValueError as error:

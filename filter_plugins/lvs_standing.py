@@ -16,7 +16,7 @@ short_description: Say which host has which version where a rollout has stopped
 version_added: 0.1.0
 description:
   - Turns what M(config_set) returned on each host into lines for the operator, with what to do next.
-positional: applied, undone
+positional: applied, undone, moved
 options:
   _input:
     description: What is to be done, from P(lvs_compare#filter).
@@ -30,6 +30,11 @@ options:
     description: By host, what the task registered that took it back.
     type: dict
     required: true
+  moved:
+    description: Switchovers of this run that were not taken back, as in C(moves) of P(lvs_compare#filter).
+    type: list
+    elements: dict
+    default: []
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -47,17 +52,22 @@ _value:
 """
 
 
-def lvs_standing(work: Mapping[str, Any], applied: Mapping[str, Any], undone: Mapping[str, Any]) -> list[str]:
+def lvs_standing(
+    work: Mapping[str, Any],
+    applied: Mapping[str, Any],
+    undone: Mapping[str, Any],
+    moved: list[dict[str, Any]] | None = None,
+) -> list[str]:
     """Say where it stands."""
     from lvs_model.rollout import standing
 
-    plain, new, back = json.loads(json.dumps([work, applied, undone]))
+    plain, new, back, away = json.loads(json.dumps([work, applied, undone, list(moved or [])]))
     skipped = {host for host, one in back.items() if one.get("skipped")}
     told = {
         host: {"applied": new.get(host), "undone": None if host in skipped else back.get(host)}
         for host in {*new, *back}
     }
-    return standing(plain, told)
+    return standing(plain, told, away)
 
 
 class FilterModule:

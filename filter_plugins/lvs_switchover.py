@@ -53,6 +53,11 @@ options:
     description: Who; recorded likewise.
     type: str
     default: ""
+  changing:
+    description: Directors that a deployment changes afterwards, so that their configuration is a former one.
+    type: list
+    elements: str
+    default: []
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -81,6 +86,7 @@ def lvs_switchover(  # noqa: PLR0913, PLR0917 - as the verb has them
     accept: list[str] | str | None = None,
     reason: str = "",
     operator: str = "",
+    changing: list[str] | None = None,
 ) -> dict[str, Any]:
     """Decide; raises AnsibleFilterError where an observation cannot be read."""
     from lvs_model.observation import from_result
@@ -91,6 +97,7 @@ def lvs_switchover(  # noqa: PLR0913, PLR0917 - as the verb has them
     if isinstance(accepted, str):
         accepted = accepted.replace(",", " ").split()
     options = {"force": force, "accept": accepted, "reason": reason, "operator": operator}
+    options["changing"] = list(changing or [])
     plain = json.loads(json.dumps([plan, observations, to or None, instance or None]))
     try:
         if plain[1] is None:

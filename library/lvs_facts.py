@@ -269,8 +269,8 @@ observation:
       description:
         - Null unless it was asked for. The process ids C(main), C(vrrp) and C(checker), and as text the VRRP
           state C(json) and the checkers' dump C(data); each is null if that process does not run or answer.
-        - C(transport) has the lines of keepalived.conf that say where adverts go, C(former) whether an
-          earlier election than that of the files runs on.
+        - C(transport) has the lines of keepalived.conf that say where adverts go and which files are tracked,
+          C(former) whether an earlier election than that of the files runs on.
       type: dict
     ldirectord:
       description:

@@ -224,5 +224,6 @@ def digest(plan: dict[str, Any], work: dict[str, Any]) -> str:
         for host, one in work["hosts"].items()
     }
     steps = [work[step] for step in ("expand", "retire", "expand_later", "directors", "leave", "begin")]
+    steps.append(work["moves"])
     text = json.dumps([hosts, steps, work["contract"]], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:12]

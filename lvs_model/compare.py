@@ -41,6 +41,7 @@ from lvs_model.fitness import (
 from lvs_model.heartbeat_fitness import heartbeat_fitness
 from lvs_model.observation import Observation
 from lvs_model.overrides import as_overridden, with_drains
+from lvs_model.owner_turns import owner_turns, required_problems, turn_lines, turn_work
 from lvs_model.pacemaker_fitness import pacemaker_fitness
 from lvs_model.problems import ModelError
 from lvs_model.report import work_lines
@@ -56,15 +57,19 @@ def compare(
     plan: dict[str, Any],
     observations: dict[str, dict[str, Any]],
     accept_unreachable: list[str] | None = None,
+    switchover: str = "when_needed",
 ) -> dict[str, Any]:
     """Decide what a deployment has to do.
 
     ``observations`` gives for every host that was asked what observation.from_result made of it; hosts of
     the plan that were not asked (``--limit``) are left alone.
     ``accept_unreachable`` names unreachable directors without which the operator wants to go on.
+    ``switchover`` says whether owners of VIPs give them away before a change of themselves
+    (owner_turns.POLICIES).
 
     Returns plain data: ``hosts`` (what to do, by host that differs), ``expand``, ``retire``, ``directors``,
-    ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), ``again`` (hosts to be observed
+    ``leave``, ``begin`` and ``contract`` (hosts of each step, in order), what owner_turns.turn_work has of
+    the directors that are changed behind the others, ``again`` (hosts to be observed
     once more afterwards), ``settle_s`` (seconds to wait before that), ``unreachable``, ``skipped`` (of these
     the ones that were not accepted), ``classes`` (what kinds of change, by host), ``locks`` (cluster by
     director), ``digest`` (names this very work), ``summary`` (text for the operator). Raises ModelError when
@@ -116,10 +121,21 @@ def compare(
     for host in retired:
         hosts[host]["leave"] = list(stops(former(plan["hosts"][host], seen[host])))
     classes = {host: classify(plan, differences[host], seen[host]) for host in hosts}
+    kinds = {host: list(dict.fromkeys(one.kind for one in own)) for host, own in classes.items()}
+    themselves = [
+        host
+        for host in order
+        if "director" in kinds[host] and host not in waiting and host not in changing_alone
+    ]
+    turns = owner_turns(plan, themselves if switchover != "never" else [], seen, accepted)
+    if switchover == "required" and (problems := required_problems(turns)):
+        raise ModelError(problems)
+    turning = turn_work(plan, turns, seen)
+    order = sorted(order, key=lambda host: host in turning["owners"])
     found = {
         "hosts": hosts,
         # By host the classes of what differs (change_classes.CLASSES).
-        "classes": {host: list(dict.fromkeys(one.kind for one in own)) for host, own in classes.items()},
+        "classes": kinds,
         # A former director still balances until it is retired: only then it becomes a real server.
         **batch_work(plan, seen, [host for host in _expanded(plan, hosts) if host not in retired]),
         "expand_later": [host for host in _expanded(plan, hosts) if host in retired],
@@ -127,6 +143,7 @@ def compare(
             (host for host in hosts if host in retired), key=lambda host: _owns(plan, seen[host])
         ),
         "directors": order,
+        **turning,
         # Those that change their engine leave the old one, standbys first, and then begin with the new one.
         "leave": [
             *(host for host in waiting if hosts[host]["leave"] and host not in owners),
@@ -149,7 +166,7 @@ def compare(
         "skipped": [host for host in unreachable if host not in accepted],
     }
     found["locks"] = locks(plan, found, seen)
-    told = [*summary_lines(classes), *order_lines(found)]
+    told = [*summary_lines(classes), *order_lines(found), *turn_lines(turns)]
     notes = [*_notes(plan, seen, unreachable, unready), *long_gaps(plan, owners)]
     return found | {"digest": digest(plan, found), "summary": work_lines(hosts, len(seen), notes, told)}
 
@@ -346,6 +363,11 @@ def _notes(
         planned = plan["hosts"][host]
         if planned["role"] == "director":
             yield f"{host}: {_kernel(observation)}"
+        if demotion := observation.overrides.demotion:
+            yield (
+                f"{host} is demoted by {demotion.operator}: {demotion.reason}; to end that: "
+                f"playbooks/switchover.yml -e to={host}"
+            )
         for problem in observation.raw.get("problems") or []:
             yield f"{host}: {problem}"
         for key, servers in down_servers(planned, observation).items():

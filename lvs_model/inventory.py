@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lvs_model.document import Cluster, HostVariables, Network, Service, problems_of
+from lvs_model.owner_turns import POLICIES
 from lvs_model.problems import Problem
 from lvs_model.weights import computed_weights
 
@@ -18,6 +20,7 @@ RUN_OPTIONS = (
     "lvs_break_lock",
     "lvs_plan_dir",
     "lvs_reviewed",
+    "lvs_switchover",
     "lvs_teardown",
     "lvs_update_dir",
 )
@@ -164,11 +167,20 @@ def read_inventory(
             inventory.hosts[name] = Host(name, HostVariables.model_validate(own))
         except ValidationError as error:
             problems += problems_of(error, f"host {name}: ", HostVariables, own)
+    problems += _policies(hostvars)
     if not inventory.clusters and not problems:
         problems.append(
             Problem("lvs_cluster", "no host of the inventory has this variable", "describe a cluster in it")
         )
     return inventory, problems
+
+
+def _policies(hostvars: dict[str, dict[str, Any]]) -> Iterator[Problem]:
+    """What is no policy of switchovers; said once, since every host has it."""
+    given = [own["lvs_switchover"] for own in hostvars.values() if "lvs_switchover" in own]
+    wrong = next((one for one in given if one not in POLICIES), None)
+    if wrong is not None:
+        yield Problem("lvs_switchover", f"{wrong!r} is not allowed", f"use {', '.join(POLICIES)}")
 
 
 def _with_common_fallback(cluster: Cluster) -> Cluster:

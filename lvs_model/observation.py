@@ -205,6 +205,11 @@ class Observation:
         """What keepalived.conf on the host says of where adverts go, by instance; nothing else is known."""
         return declared((self.raw.get("keepalived") or {}).get("transport") or "")
 
+    def tracks(self, file: str | None) -> bool:
+        """Whether keepalived.conf on the host has the tracked file of a demotion."""
+        text = (self.raw.get("keepalived") or {}).get("transport") or ""
+        return ["file", file] in [line.split() for line in text.splitlines()]
+
     @property
     def former_election(self) -> bool:
         """Whether the election of an earlier configuration runs on, beside files that have another one."""

@@ -26,20 +26,33 @@ def locks(plan: dict[str, Any], work: dict[str, Any], seen: Collection[str]) -> 
     }
 
 
-def standing(work: dict[str, Any], told: dict[str, dict[str, Any]]) -> list[str]:
+def standing(
+    work: dict[str, Any], told: dict[str, dict[str, Any]], moved: Collection[dict[str, Any]] = ()
+) -> list[str]:
     """Which host has which version where a rollout has stopped, and what to do next.
 
     ``told`` gives by host what config_set returned: ``applied`` for its new version, and ``undone`` where the
-    host went back from it; both are missing where the rollout has not come to it.
+    host went back from it; both are missing where the rollout has not come to it. ``moved`` are switchovers
+    (``moves`` of owner_turns) after which the VIPs are not back yet.
     """
     hosts = list(dict.fromkeys(host for step in STEPS for host in work[step]))
     lines = [f"{host}: {_version(told.get(host) or {})}" for host in hosts]
     return [
         "The rollout has stopped, and the error above says why. Hosts not named here were right before.",
         *lines,
+        *(away_line(one) for one in moved),
         "Next: correct the cause and run site.yml again, which goes on with what is left; or take back those "
         "that have the new version: playbooks/rollback.yml -e cluster=NAME -e generation=previous",
     ]
+
+
+def away_line(move: dict[str, Any]) -> str:
+    """Where VIPs are that a deployment has moved, and how they come back."""
+    host, back = move["host"], f"-e to={move['host']} -e instance={move['instance']}"
+    return (
+        f"{', '.join(move['vips'])}: now with {move['to']}, before with {host}; back when {host} is as "
+        f"planned: playbooks/switchover.yml {back}"
+    )
 
 
 def _version(told: dict[str, Any]) -> str:

@@ -65,7 +65,8 @@ def switchover(
 
     ``observations`` as for compare.compare, of the cluster's directors at least. ``options``: ``force``
     (bool) accepts connections that the target does not know and real servers that only its checks find dead,
-    ``accept`` names unreachable directors without which to go on, ``reason`` and ``operator`` are recorded.
+    ``accept`` names unreachable directors without which to go on, ``reason`` and ``operator`` are recorded,
+    ``changing`` names directors that a deployment changes afterwards: their configuration is a former one.
 
     Returns plain data: ``before``, ``leave``, ``after`` and ``undo`` (by host, the arguments of each of
     the steps, as switchover_steps has them), ``expected`` (by host, addresses that it shall ``own`` and
@@ -89,7 +90,7 @@ def switchover(
         if leaving:
             from_ = {owners[mover.name][0] for mover in leaving}
             problems += unfit(plan, meant["cluster"], to, seen, from_, force=bool(options.get("force")))
-            problems += _known_to_keepalived(plan, leaving, seen)
+            problems += _known_to_keepalived(plan, leaving, seen, set(options.get("changing") or []))
     if problems:
         raise ModelError(problems)
     site = Site(plan, meant["cluster"], to, seen, {name: one[0] for name, one in owners.items()})
@@ -171,12 +172,20 @@ def _ownership(moving: list[Mover], owners: dict[str, list[str]]) -> Iterator[Pr
 
 
 def _known_to_keepalived(
-    plan: dict[str, Any], leaving: list[Mover], seen: dict[str, Observation]
+    plan: dict[str, Any], leaving: list[Mover], seen: dict[str, Observation], changing: set[str]
 ) -> Iterator[Problem]:
-    """Whether the directors' keepalived looks at the tracked files, as the planned configuration makes it."""
+    """Whether the directors' keepalived looks at the tracked files, as the planned configuration makes it.
+
+    Of those in ``changing`` only whether it names these files is asked.
+    """
     for host in sorted({host for mover in leaving for host in mover.directors if mover.file}):
         planned = plan["hosts"][host]
-        if host in seen:
+        if host in seen and host in changing:
+            for mover in leaving:
+                if host in mover.directors and not seen[host].tracks(mover.file):
+                    what = f"its keepalived.conf has no tracked file for {', '.join(mover.vips)} yet"
+                    yield Problem(f"host {host}", what, "deploy it first: site.yml")
+        elif host in seen:
             for one in file_differences(planned, seen[host]):
                 if one.detail in planned["table_files"]:
                     yield Problem(f"host {host}", one.text, "deploy it first: site.yml")

@@ -35,6 +35,8 @@ FORMER = "/run/lvs-toolkit.former-election"
 _TRANSPORT = {
     *("vrrp_instance", "unicast_peer", "mcast_src_ip", "mcast_dst_ip"),
     *("vrrp_mcast_group4", "vrrp_mcast_group6"),
+    # Within a tracked file (roles/keepalived).
+    "file",
 }
 Identity = tuple[int, int, int]
 
@@ -42,8 +44,9 @@ Identity = tuple[int, int, int]
 class View(TypedDict):
     """The dumps as text; None where that child does not run or has not answered. Process ids likewise.
 
-    ``transport`` has the lines of keepalived.conf that say where adverts go, which no dump tells, None
-    without that file; ``former`` says that the election of an earlier configuration runs on.
+    ``transport`` has the lines of keepalived.conf that say where adverts go and which files are tracked,
+    which no dump tells, None without that file; ``former`` says that the election of an earlier
+    configuration runs on.
     """
 
     main: int | None
@@ -150,7 +153,7 @@ def _pid(root: str, name: str) -> int | None:
 
 
 def _transport(root: str) -> str | None:
-    """Return the lines of the configuration that say where adverts go; there is no secret in them."""
+    """Return the lines of the configuration that are asked for; there is no secret in them."""
     try:
         path = os.path.join(root, CONFIGURATION.lstrip("/"))
         with open(path, encoding="utf-8", errors="replace") as file:

@@ -84,11 +84,12 @@ def test_both_dumps_are_whole_and_leave_nothing_behind(keepalived: Keepalived, b
     assert list(keepalived.dumps.iterdir()) == []
 
 
-def test_of_its_configuration_the_way_of_the_adverts_is_told_and_no_password(keepalived: Keepalived) -> None:
-    """No dump tells whether adverts go by multicast."""
+def test_of_its_configuration_adverts_and_tracked_files_are_told_and_no_password(keepalived: Keepalived) -> None:
+    """No dump tells whether adverts go by multicast, and which files are tracked."""
     folder = keepalived.root / "etc/keepalived"
     folder.mkdir(parents=True)
     (folder / "keepalived.conf").write_text(
+        "track_file demoted {\n    file /run/demoted\n    weight 1\n}\n"
         "vrrp_instance VI_edge {\n    priority 200\n    unicast_peer {\n        192.0.2.12\n    }\n"
         "    authentication {\n        auth_pass abcd1234\n    }\n}\n",
         encoding="utf-8",
@@ -96,7 +97,8 @@ def test_of_its_configuration_the_way_of_the_adverts_is_told_and_no_password(kee
     keepalived.start()
 
     found = keepalived.view()
-    assert (found["transport"], found["former"]) == ("vrrp_instance VI_edge {\nunicast_peer {\n", False)
+    told = "file /run/demoted\nvrrp_instance VI_edge {\nunicast_peer {\n"
+    assert (found["transport"], found["former"]) == (told, False)
     (keepalived.run / "lvs-toolkit.former-election").touch()
     assert keepalived.view()["former"] is True
 

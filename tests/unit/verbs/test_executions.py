@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.unit.model.cases import ROOT
 from tests.unit.model.pretended import link
 from tests.unit.model.test_overrides import record
 
+from .deployment import Deployment
 from .simulated import Estate, Run, inventory
 from .stage import Stage
 from .test_update_playbook import TOLD, drained
@@ -169,7 +171,17 @@ def update(folder: Path, *upgradable: str) -> Run:
     on.show(drained(on.site), "then.lb2.command.1", "lb1", "lb2")
     on.show(on.site, "then.lb2.command.2", "lb1", "lb2")
     options = ["-e", "what=packages", "-e", f"lvs_update_dir={folder}/update"]
-    done = on.play("update.yml", *options)
+    return staged(on, on.play("update.yml", *options))
+
+
+def itself(folder: Path) -> Run:
+    """Both directors change, and the owner as a standby."""
+    deployment = Deployment(folder, case()).as_usual()
+    return staged(deployment.on, deployment.play(book="../site.yml"))
+
+
+def staged(on: Stage, done: CompletedProcess[str]) -> Run:
+    """A run on a stage."""
     executions: dict[str, list[str]] = {}
     for call in on.calls():
         executions.setdefault(call["host"], []).append(call["module"])
@@ -185,6 +197,7 @@ VERBS: dict[str, Verb] = {
     "`playbooks/verify.yml`": playbook("playbooks/verify.yml"),
     "`site.yml`, nothing to do": playbook("site.yml"),
     "`site.yml`, a weight has changed": weight,
+    "`site.yml`, the directors themselves have changed": itself,
     "`site.yml`, for the first time": first,
     "`playbooks/drain.yml`": drain,
     "`playbooks/restore.yml`, in two steps": restore,
