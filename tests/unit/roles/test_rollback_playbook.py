@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from module_utils.lvs_transaction.model import parse_request
 from module_utils.lvs_transaction.transaction import apply
 from tests.unit.filters.test_filters import INVENTORY
+from tests.unit.model.builders import Case, Site
+from tests.unit.model.compared import KEY
+from tests.unit.model.pretended import checker_dump, table_text
 
 from .fleet import Fleet, _name
 
@@ -19,6 +23,8 @@ CONF = "/etc/keepalived/keepalived.conf"
 NETWORK = "/etc/lvs-toolkit/network.conf"
 TOOL = "/usr/local/lib/lvs-toolkit/lvs-network"
 BOOK = "playbooks/rollback.yml"
+# Checks that have their say at once: a gate waits for them.
+QUICK = {"interval": 1, "timeout": 1, "retries": 0}
 
 
 def deploy(fleet: Fleet, host: str, run: str, **texts: str) -> None:
@@ -42,16 +48,30 @@ def _quick() -> None:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
+def site() -> Site:
+    """The plan of the fleet's inventory, and hosts that are well; lb1 owns the VIP."""
+    case = Case()
+    case.service["check"] |= QUICK
+    found = Site(case.plan())
+    for host in ("lb1", "lb2"):
+        found.seen[host]["units"]["keepalived.service"]["MainPID"] = "700"
+    return found
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, site: Site) -> Fleet:
     """Two runs: the first one everywhere, the second one changed the directors and web1."""
-    found = Fleet(tmp_path, INVENTORY, HOSTS)
+    inventory = INVENTORY.replace("'path': '/' ~ 'healthz'", f"'path': '/' ~ 'healthz', {str(QUICK)[1:-1]}")
+    assert inventory != INVENTORY
+    found = Fleet(tmp_path, inventory, HOSTS)
     for host in HOSTS:
         texts = {"conf": "first\n"} if host.startswith("lb") else {"network": "first\n", "tool": "tool\n"}
         deploy(found, host, "run1", **texts)
     for host in ("lb1", "lb2"):
         deploy(found, host, "run2", conf="second\n")
     deploy(found, "web1", "run2", network="second\n", tool="tool\n")
-    found.addresses({"lb1": {"192.0.2.10": "eth0"}})
+    for host in ("lb1", "lb2"):
+        found.sees(host, site.seen[host])
     return found
 
 
