@@ -40,9 +40,9 @@ options:
     default: {}
   restored:
     description:
-      - The host has gone back to a configuration of former times. Of the plan counts only which engine it has.
-        What that engine holds is compared with the kernel, and what differed in the same way before is no
-        difference.
+      - The host has gone back to a configuration of former times. Of the plan counts only which engine it
+        has. What that engine holds is compared with the kernel, and what differed in the same way before is
+        no difference.
     type: bool
     default: false
 author: The LVS cluster toolkit's maintainers
@@ -66,7 +66,7 @@ def lvs_host_work(
     host: str,
     result: Mapping[str, Any],
     before: Mapping[str, Any] | None = None,
-    restored: bool = False,  # noqa: FBT001, FBT002 - a filter's option
+    restored: bool = False,
 ) -> dict[str, Any]:
     """Compare one host; raises AnsibleFilterError where its observation cannot be read."""
     from lvs_model.compare import host_work

@@ -42,7 +42,7 @@ class _Server:
 class Held:
     """A virtual service as keepalived holds it: weights by real server, and whether it has its quorum.
 
-    A weight is what the kernel has of a living server. Below the quorum a fallback stands in, if there is one.
+    A weight is what the kernel has of a living server. Below the quorum a fallback, if any, stands in.
     """
 
     weights: dict[str, int]

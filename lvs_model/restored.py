@@ -1,9 +1,9 @@
 """Whether a director is well with a configuration of former times, of which no plan is at hand.
 
-Its engine itself tells what that configuration asks for: keepalived's dump has its services, its real servers
-with their weights and what its checks have found. The kernel's table must equal that. ldirectord tells no such
-thing: it must run where the VIPs are and nowhere else, and leave no service without a real server. What was
-wrong in the same way before counts against nobody, since going back may be a part of mending it.
+Its engine itself tells what that configuration asks for: keepalived's dump has its services, its real
+servers with their weights and what its checks have found. The kernel's table must equal that. ldirectord
+tells no such thing: it must run where the VIPs are and nowhere else, and leave no service without a real
+server. What was wrong before in the same way counts against nobody: going back may be a part of mending it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Back to a kept generation: what hosts keep, which of it is asked for, and what a deployment of it has to do.
+"""Back to a kept generation: what hosts keep, which of it is asked for, and what has to be done for it.
 
 A generation is a number on one host. Over a cluster the name of a run says which: each host goes back
 to what it had when that run had ended. ``previous`` is what was there before the last run that changed
@@ -99,22 +99,22 @@ def rollback(
     )
 
 
-def _next(plan: dict[str, Any], kept: dict[str, Any], generation: str, targets: dict[str, str]) -> str:
+def _next(
+    plan: dict[str, Any], kept: dict[str, list[dict[str, Any]]], generation: str, targets: dict[str, str]
+) -> str:
     """What to do where it stops half-way: ``previous`` would mean another run by then."""
     name = generation
     if generation == PREVIOUS:
         last = _last_run(kept)
-        older = [one for own in kept.values() for one in own if _run(one) != last]
-        newest = max(older, key=lambda one: str(one["started"]), default=None)
+        older = [[one for one in own if _run(one) != last] for own in kept.values()]
+        newest = max((own[-1] for own in older if own), key=lambda one: str(one["started"]), default=None)
         name = str(newest["stamp"].get("run") or "") if newest else ""
     clusters = dict.fromkeys(plan["hosts"][host]["cluster"] for host in targets)
-    who = (
-        f"host={next(iter(targets))}" if len(kept) == 1 and targets else f"cluster={next(iter(clusters), '')}"
-    )
-    on = f"-e generation={name}" if name else "with the name of a run, which it lists without -e generation="
+    who = f"cluster={next(iter(clusters), '')}" if len(kept) > 1 else f"host={next(iter(targets), '')}"
+    on = f" -e generation={name}" if name else ", which lists what there is to name"
     return (
-        f"Next: correct the cause and go on: playbooks/rollback.yml -e {who} {on}; or undo what was done: "
-        f"-e generation={PREVIOUS}, or site.yml, which deploys what the inventory says"
+        f"Next: correct the cause and go on: playbooks/rollback.yml -e {who}{on}; or take all of it forward "
+        "again: site.yml, which deploys what the inventory says"
     )
 
 
@@ -125,7 +125,7 @@ def _work(
     targets: dict[str, str],
     away: list[str],
 ) -> dict[str, Any]:
-    """The steps of a deployment: servers in batches, directors standby first, and at the end what to let go."""
+    """The steps of a deployment: servers in batches, directors standby first, at the end what to let go."""
     directors = _directors(plan, seen, targets)
     overridden = as_overridden(plan, {host: one.overrides for host, one in seen.items()})
     servers = [host for host in targets if host not in directors]
@@ -151,7 +151,7 @@ def _work(
 
 
 def _host_work(planned: dict[str, Any], name: str) -> dict[str, Any]:
-    """What roles/host does on one host: the plan's actions, for the files that the generation ``name`` changes."""
+    """What roles/host does on one host: the plan's actions, for the files that the generation changes."""
     contract = [
         {"name": text, "argv": [_LOCAL_TOOL, verb], "force": True}
         for text, verb in (

@@ -30,8 +30,8 @@ def standing(work: dict[str, Any], told: dict[str, dict[str, Any]]) -> list[str]
     """Which host has which version where a rollout has stopped, and what to do next.
 
     ``told`` gives by host what config_set returned: ``applied`` for its new version, and ``undone`` where the
-    host went back from it; both are missing where the rollout has not come to it. A rollback (rollback.py) has
-    a ``next`` of its own.
+    host went back from it; both are missing where the rollout has not come to it. The work of a rollback
+    (rollback.py) has its own ``next``.
     """
     words = ("the former version", "well") if "next" in work else ("the new version", "as planned")
     hosts = list(dict.fromkeys(host for step in STEPS for host in work[step]))
@@ -40,8 +40,8 @@ def standing(work: dict[str, Any], told: dict[str, dict[str, Any]]) -> list[str]
         "The rollout has stopped, and the error above says why. Hosts not named here were right before.",
         *lines,
         work.get("next")
-        or "Next: correct the cause and run site.yml again, which goes on with what is left; or take back those "
-        "that have the new version: playbooks/rollback.yml -e cluster=NAME -e generation=previous",
+        or "Next: correct the cause and run site.yml again, which goes on with what is left; or take back "
+        "those that have the new version: playbooks/rollback.yml -e cluster=NAME -e generation=previous",
     ]
 
 

@@ -34,7 +34,8 @@ def checker_dump(
 ) -> str:
     """What keepalived dumps of its checkers: {service key: {address:port: (alive, checked)}}.
 
-    ``weights`` are by service and real server; 1 without. A service has its quorum with one living. In the form of check_data.c and check_api.c, as far as keepalived_view reads it.
+    ``weights`` are by service and real server; 1 without. A service has its quorum with one living. In the
+    form of check_data.c and check_api.c, as far as keepalived_view reads it.
     """
     topology = ["------< LVS Topology >------"]
     checkers = ["------< Health checkers >------"]

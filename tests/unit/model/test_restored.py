@@ -20,7 +20,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def dumped(*dead: str, waiting: str = "", **weights: int) -> str:
-    """keepalived's dump of the service; ``weights`` by the last number of a real server's address."""
+    """A dump of keepalived's for the service; ``weights`` by the last number of a real server's address."""
     states = {name: (name not in dead, name != waiting) for name in WEIGHTS}
     given = {f"192.0.2.{last.removeprefix('to')}:80": weight for last, weight in weights.items()}
     return checker_dump({KEY: states}, {(KEY, name): one for name, one in (WEIGHTS | given).items()})
@@ -41,7 +41,7 @@ def left(
 
 
 def kept(key: str, value: Any) -> Change:  # noqa: ANN401
-    """keepalived tells something else."""
+    """Keepalived tells something else."""
     return lambda seen: seen["keepalived"].update({key: value})
 
 
@@ -57,11 +57,23 @@ def in_kernel(change: Change) -> Change:
 
 
 def both(*changes: Change) -> Change:
-    return lambda seen: [change(seen) for change in changes] and None
+    """One change after the other."""
+
+    def do(seen: dict[str, Any]) -> None:
+        for change in changes:
+            change(seen)
+
+    return do
 
 
 def lacks(*servers: str) -> Change:
-    return in_kernel(lambda table: [table[KEY]["servers"].pop(one) for one in servers] and None)
+    """The kernel's table is without real servers."""
+
+    def do(table: dict[str, Any]) -> None:
+        for server in servers:
+            del table[KEY]["servers"][server]
+
+    return in_kernel(do)
 
 
 def weight(server: str, value: int) -> Change:
