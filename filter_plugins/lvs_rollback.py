@@ -59,8 +59,8 @@ RETURN = r"""
 _value:
   description:
     - C(problems), a list of texts; C(asked), the hosts that are meant; C(run), the name of this run.
-      With results and without problems also C(lines) for the operator, C(targets) (generation by host), and
-      what P(lvs_compare#filter) returns for the plays and roles of a deployment, which take hosts back.
+      With results and without problems also C(targets) (generation by host), and what
+      P(lvs_compare#filter) returns for the plays and roles of a deployment, which take hosts back.
   type: dict
 """
 

@@ -53,15 +53,15 @@ def rollback(
     ``seen`` gives by host what lvs_generations returned, empty where it is unreachable; ``generation`` is a
     number (of one host), ``previous`` or the name of a run, empty to list only; ``accepted`` names
     unreachable hosts without which to go on; ``observations`` are those of the directors among the hosts,
-    as for compare.compare. Returns ``lines`` for the operator, ``targets`` (generation by host) and, in
-    the form of compare.compare, what a deployment has to do to get there. Raises ModelError.
+    as for compare.compare. Returns what compare.compare does, as far as a deployment goes by it, and
+    ``targets`` (generation by host). Raises ModelError.
     """
     away = [host for host, told in seen.items() if "generations" not in told]
     kept = {host: told["generations"] for host, told in seen.items() if host not in away}
     lines = [line for host, own in kept.items() for line in _listed(host, own)]
     lines += [f"{host}: unreachable" for host in away]
     if not generation:
-        return {"lines": lines, "targets": {}} | _work(plan, {}, {}, {}, away)
+        return {"summary": lines, "targets": {}} | _work(plan, {}, {}, {}, away)
     directors = {
         host: (observations or {}).get(host, {}) for host in kept if plan["hosts"][host]["role"] == "director"
     }
@@ -92,8 +92,10 @@ def rollback(
     if problems:
         raise ModelError(problems)
     observed = {host: Observation(host, raw) for host, raw in directors.items()}
+    lines += [f"{host} goes back to generation {name}" for host, name in targets.items()]
+    lines += [] if targets else ["Nothing to do: every host is there already."]
     return (
-        {"lines": lines, "targets": targets}
+        {"summary": lines, "targets": targets}
         | _work(plan, kept, observed, targets, away)
         | {"verb": "rollback", "next": _next(plan, kept, generation, targets)}
     )
@@ -131,7 +133,7 @@ def _work(
     servers = [host for host in targets if host not in directors]
     touched = {plan["hosts"][host]["cluster"] for host in targets}
     return {
-        **{step: [] for step in STEPS},
+        **{step: [] for step in (*STEPS, "again")},
         "hosts": {host: _host_work(plan["hosts"][host], name) for host, name in targets.items()},
         **batch_work(overridden, seen, servers),
         "directors": directors,
