@@ -18,7 +18,7 @@ short_description: Compare one host with its part of the plan
 version_added: 0.1.0
 description:
   - What P(lvs_compare#filter) says of all hosts, for one host that has just been changed.
-positional: host, result, before
+positional: host, result, before, restored
 options:
   _input:
     description: The host's part of the plan from P(lvs_plan#filter), C(hosts[host]).
@@ -38,6 +38,13 @@ options:
         minimum already, and have no fewer now, are no difference.
     type: dict
     default: {}
+  restored:
+    description:
+      - The host has gone back to a configuration of former times. Of the plan counts only which engine it
+        has. What that engine holds is compared with the kernel, and what differed in the same way before is
+        no difference.
+    type: bool
+    default: false
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -59,14 +66,17 @@ def lvs_host_work(
     host: str,
     result: Mapping[str, Any],
     before: Mapping[str, Any] | None = None,
+    restored: bool = False,
 ) -> dict[str, Any]:
     """Compare one host; raises AnsibleFilterError where its observation cannot be read."""
     from lvs_model.compare import host_work
     from lvs_model.observation import from_result
+    from lvs_model.restored import restored_work
 
     plain = json.loads(json.dumps([planned, result, before or {}]))
+    judge = restored_work if restored else host_work
     try:
-        return host_work(plain[0], str(host), from_result(plain[1]), from_result(plain[2]))
+        return judge(plain[0], str(host), from_result(plain[1]), from_result(plain[2]))
     except ValueError as error:
         raise AnsibleFilterError(f"an observation cannot be read: {error}") from error
 

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 DOCUMENTATION = r"""
 name: lvs_rollback
-short_description: Decide which hosts go back to which kept generation
+short_description: Decide which hosts go back to which kept generation, and how
 version_added: 0.1.0
 description:
   - Checks what an operator has asked for, lists what hosts keep, and says who goes back to what, and when.
@@ -43,6 +43,9 @@ options:
     type: list
     elements: str
     default: []
+  observations:
+    description: By director that is meant, what a task with M(lvs_facts) registered.
+    type: dict
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -56,9 +59,8 @@ RETURN = r"""
 _value:
   description:
     - C(problems), a list of texts; C(asked), the hosts that are meant; C(run), the name of this run.
-      With results and
-      without problems also C(lines) for the operator, C(targets) (generation by host), C(actions) by host,
-      C(servers), C(directors) and C(contract), hosts in order, and C(locks), clusters by director.
+      With results and without problems also C(targets) (generation by host), and what
+      P(lvs_compare#filter) returns for the plays and roles of a deployment, which take hosts back.
   type: dict
 """
 
@@ -70,16 +72,19 @@ def lvs_rollback(
     cluster: str = "",
     generation: object = "",
     accept_unreachable: list[str] | str | None = None,
+    observations: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Decide, or say everything that forbids it."""
     from lvs_ansible.run_identity import this_run
+    from lvs_model.observation import from_result
     from lvs_model.problems import ModelError
     from lvs_model.rollback import asked_hosts, rollback
 
     accepted = accept_unreachable or []
     if isinstance(accepted, str):
         accepted = accepted.replace(",", " ").split()
-    plain, told = json.loads(json.dumps([plan, results or {}]))
+    plain, told, looks = json.loads(json.dumps([plan, results or {}, observations or {}]))
+    seen = {name: from_result(look) for name, look in looks.items()}
     found: dict[str, Any] = {"problems": [], "asked": [], "run": this_run().run}
     try:
         found["asked"] = asked_hosts(plain, str(host), str(cluster))
@@ -87,7 +92,7 @@ def lvs_rollback(
             failed = {name: one["msg"] for name, one in told.items() if one.get("failed") and one.get("msg")}
             if failed:
                 return found | {"problems": [f"host {name}: {why}" for name, why in failed.items()]}
-            found |= rollback(plain, told, str(generation), accepted)
+            found |= rollback(plain, told, str(generation), accepted, seen)
     except ModelError as error:
         return found | {"problems": [str(problem) for problem in error.problems]}
     return found

@@ -7,8 +7,7 @@ DOCUMENTATION = r"""
 module: lvs_generations
 short_description: List the generations of its configuration that a host keeps
 description:
-  - What M(config_set) has applied here and still keeps, and which VIPs are here now. Changes nothing;
-    shows no content.
+  - What M(config_set) has applied here and still keeps. Changes nothing; shows no content.
 options:
   state_dir:
     description: Where the toolkit keeps its state.
@@ -36,29 +35,11 @@ generations:
   type: list
   elements: dict
   returned: always
-addresses:
-  description: The addresses of the host by their interface, loopback left out.
-  type: dict
-  returned: always
-  sample: {192.0.2.10: eth0}
 """
-
-import json
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lvs_transaction.history import listing
 from ansible.module_utils.lvs_transaction.model import Layout, TransactionError
-
-
-def addresses(text: str) -> dict[str, str]:
-    """Return the interface of each address that ``ip -j address`` tells (ip(8)), without loopback's."""
-    return {
-        entry["local"]: link["ifname"]
-        for link in json.loads(text or "[]")
-        if link.get("ifname") != "lo"
-        for entry in link.get("addr_info", [])
-        if "local" in entry
-    }
 
 
 def main() -> None:
@@ -67,12 +48,11 @@ def main() -> None:
         argument_spec={"state_dir": {"type": "str", "default": "/var/lib/lvs-toolkit"}},
         supports_check_mode=True,
     )
-    _, out, _ = module.run_command(["ip", "-j", "address"])
     try:
         found = listing(Layout("/", module.params["state_dir"]))
     except TransactionError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, generations=found, addresses=addresses(out))
+    module.exit_json(changed=False, generations=found)
 
 
 if __name__ == "__main__":

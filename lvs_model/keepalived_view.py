@@ -17,7 +17,9 @@ _SERVICE = re.compile(
 )
 _FAMILY = re.compile(r"   Address family = (?P<family>.+)$")
 _PROTOCOL = re.compile(r"   protocol = (?P<protocol>.+)$")
-_SERVER = re.compile(r"   RIP = (?P<address>\S+), RPORT = (?P<port>\d+), WEIGHT = ")
+_QUORUM = re.compile(r"   quorum_state_up = (?P<up>[01])$")
+# The weight is the kernel's (real_weight): what a check or a tracked file takes from it is taken already.
+_SERVER = re.compile(r"   RIP = (?P<address>\S+), RPORT = (?P<port>\d+), WEIGHT = (?P<weight>\d+)")
 _ALIVE = re.compile(r"   alive = (?P<alive>[01])$")
 # dump_checker, with format_vs and format_rs: "[192.0.2.10]:tcp:80 -> [192.0.2.21]:tcp:80".
 _CHECKER = re.compile(r" (?P<service>\S.*) -> (?P<server>\[[^]]*\]:\w+:\d+)$")
@@ -32,7 +34,19 @@ class _Server:
 
     key: tuple[str, str]
     checkers: tuple[str, str]
+    weight: int
     alive: bool | None = None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A virtual service as keepalived holds it: weights by real server, and whether it has its quorum.
+
+    A weight is what the kernel has of a living server. Below the quorum a fallback, if any, stands in.
+    """
+
+    weights: dict[str, int]
+    quorum: bool
 
 
 def parse_checker_dump(text: str) -> dict[tuple[str, str], dict[str, bool]]:
@@ -56,7 +70,7 @@ def parse_checker_dump(text: str) -> dict[tuple[str, str], dict[str, bool]]:
             "no dump of keepalived's checkers: it has no section heading such as '------< … >------'"
         )
     body, _, rest = text.partition("------< Health checkers >------\n")
-    servers = _servers(body)
+    servers, _ = _topology(body)
     waiting = _waiting(rest)
     if unknown := [server.key for server in servers if server.alive is None]:
         raise ValueError(
@@ -68,13 +82,27 @@ def parse_checker_dump(text: str) -> dict[tuple[str, str], dict[str, bool]]:
     }
 
 
+def parse_held(text: str) -> dict[str, Held]:
+    """Return the virtual services of a dump by key, such as "TCP 192.0.2.10:80".
+
+    The keys, of real servers too, are those of :func:`parse_checker_dump`, which judges the text.
+    """
+    servers, quorums = _topology(text.partition("------< Health checkers >------\n")[0])
+    found = {key: Held({}, up) for key, up in quorums.items()}
+    for server in servers:
+        service, name = server.key
+        found.setdefault(service, Held({}, quorum=True)).weights[name] = server.weight
+    return found
+
+
 def _endpoint(address: str, port: str) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _servers(text: str) -> list[_Server]:
-    """Read the section "LVS Topology"."""
+def _topology(text: str) -> tuple[list[_Server], dict[str, bool]]:
+    """Read the section "LVS Topology": the real servers, and by service whether it has its quorum."""
     servers: list[_Server] = []
+    quorums: dict[str, bool] = {}
     service: re.Match[str] | None = None
     family = protocol = ""
     in_server = False  # the virtual server's own lines come first
@@ -85,14 +113,17 @@ def _servers(text: str) -> list[_Server]:
             family = match["family"]
         elif match := _PROTOCOL.match(line):
             protocol = match["protocol"]
+        elif service and not in_server and (match := _QUORUM.match(line)):
+            quorums[_service_names(service, family, protocol)[0]] = match["up"] == "1"
         elif service and (match := _SERVER.match(line)):
             in_server = True
             key, name = _service_names(service, family, protocol)
             server_name = f"[{match['address']}]:{protocol.lower()}:{match['port']}"
-            servers.append(_Server((key, _endpoint(match["address"], match["port"])), (name, server_name)))
+            place = (key, _endpoint(match["address"], match["port"]))
+            servers.append(_Server(place, (name, server_name), int(match["weight"])))
         elif in_server and (match := _ALIVE.match(line)):
             servers[-1].alive = match["alive"] == "1"
-    return servers
+    return servers, quorums
 
 
 def _service_names(service: re.Match[str], family: str, protocol: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lvs_model.elections import Declared, declared
 from lvs_model.ipvs_table import Table, parse_table
-from lvs_model.keepalived_view import parse_checker_dump
+from lvs_model.keepalived_view import Held, parse_checker_dump, parse_held
 from lvs_model.overrides import DEMOTED, Overrides, overrides
 from lvs_model.pacemaker_view import PacemakerView, pacemaker_view
 
@@ -162,6 +162,11 @@ class Observation:
             return parse_checker_dump(text) if text else None
         except ValueError:  # cut off: it was being written
             return None
+
+    @cached_property
+    def balanced(self) -> dict[str, Held]:
+        """The virtual services that keepalived holds, by key; empty where :attr:`checkers` is none."""
+        return {} if self.checkers is None else parse_held(self.raw["keepalived"]["data"])
 
     @property
     def vrrp_silent(self) -> bool:

@@ -1,4 +1,4 @@
-"""Back to a kept generation: what hosts keep, which of it is asked for, and in which order hosts go back.
+"""Back to a kept generation: what hosts keep, which of it is asked for, and what has to be done for it.
 
 A generation is a number on one host. Over a cluster the name of a run says which: each host goes back
 to what it had when that run had ended. ``previous`` is what was there before the last run that changed
@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lvs_model.batches import batch_work
 from lvs_model.engines import KINDS
+from lvs_model.observation import Observation
+from lvs_model.overrides import as_overridden
+from lvs_model.owner_turns import turn_work
 from lvs_model.problems import ModelError, Problem
 from lvs_model.refused import RefusedError
+from lvs_model.rollout import STEPS
 
 PREVIOUS = "previous"
 _AGAIN = "list them without -e generation=…"
@@ -42,23 +47,25 @@ def rollback(
     seen: dict[str, dict[str, Any]],
     generation: str,
     accepted: list[str],
+    observations: dict[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Decide who goes back to what, and in which order.
 
     ``seen`` gives by host what lvs_generations returned, empty where it is unreachable; ``generation`` is a
     number (of one host), ``previous`` or the name of a run, empty to list only; ``accepted`` names
-    unreachable hosts without which to go on. Returns ``lines`` for the operator, ``targets`` (generation by
-    host), ``actions`` (by host), ``servers`` and ``directors`` in order, ``contract`` and ``locks`` (cluster
-    by director). Raises ModelError.
+    unreachable hosts without which to go on; ``observations`` are those of the directors among the hosts,
+    as for compare.compare. Returns what compare.compare does, as far as a deployment goes by it, and
+    ``targets`` (generation by host). Raises ModelError.
     """
     away = [host for host, told in seen.items() if "generations" not in told]
     kept = {host: told["generations"] for host, told in seen.items() if host not in away}
     lines = [line for host, own in kept.items() for line in _listed(host, own)]
     lines += [f"{host}: unreachable" for host in away]
-    found: dict[str, Any] = {"lines": lines, "targets": {}, "actions": {}, "locks": {}}
-    found |= {"servers": [], "directors": [], "contract": []}
     if not generation:
-        return found
+        return {"summary": lines, "targets": {}} | _work(plan, {}, {}, {}, away)
+    directors = {
+        host: (observations or {}).get(host, {}) for host in kept if plan["hosts"][host]["role"] == "director"
+    }
     problems = [
         Problem(
             f"host {host}",
@@ -68,6 +75,15 @@ def rollback(
         for host in away
         if host not in accepted
     ]
+    problems += [
+        Problem(
+            f"host {host}",
+            f"it could not be observed ({raw.get('failed', 'it is unreachable')})",
+            "mend that first",
+        )
+        for host, raw in directors.items()
+        if "schema" not in raw
+    ]
     targets: dict[str, str] = {}
     try:
         targets = _targets(kept, generation)
@@ -76,15 +92,92 @@ def rollback(
     problems += [problem for host, name in targets.items() for problem in _unfit(host, name, kept[host])]
     if problems:
         raise ModelError(problems)
-    actions = {host: _actions(plan["hosts"][host]) for host in targets}
-    return found | {"targets": targets, "actions": actions} | _order(plan, seen, targets)
+    observed = {host: Observation(host, raw) for host, raw in directors.items()}
+    lines += [f"{host} goes back to generation {name}" for host, name in targets.items()]
+    lines += [] if targets else ["Nothing to do: every host is there already."]
+    return (
+        {"summary": lines, "targets": targets}
+        | _work(plan, kept, observed, targets, away)
+        | {"verb": "rollback", "next": _next(plan, kept, generation, targets)}
+    )
 
 
-def _actions(planned: dict[str, Any]) -> list[dict[str, Any]]:
-    """The plan's actions as config_set takes them: run for the files that a rollback changes only."""
-    return [
-        {key: one[key] for key in ("name", "argv", "on", "guard", "retract")} for one in planned["actions"]
+def _next(
+    plan: dict[str, Any], kept: dict[str, list[dict[str, Any]]], generation: str, targets: dict[str, str]
+) -> str:
+    """What to do where it stops half-way: ``previous`` would mean another run by then."""
+    name = generation
+    if generation == PREVIOUS:
+        last = _last_run(kept)
+        older = [[one for one in own if _run(one) != last] for own in kept.values()]
+        newest = max((own[-1] for own in older if own), key=lambda one: str(one["started"]), default=None)
+        name = str(newest["stamp"].get("run") or "") if newest else ""
+    clusters = dict.fromkeys(plan["hosts"][host]["cluster"] for host in targets)
+    who = f"cluster={next(iter(clusters), '')}" if len(kept) > 1 else f"host={next(iter(targets), '')}"
+    on = f" -e generation={name}" if name else ", which lists what there is to name"
+    return (
+        f"Next: correct the cause and go on: playbooks/rollback.yml -e {who}{on}; or take all of it forward "
+        "again: site.yml, which deploys what the inventory says"
+    )
+
+
+def _work(
+    plan: dict[str, Any],
+    kept: dict[str, list[dict[str, Any]]],
+    seen: dict[str, Observation],
+    targets: dict[str, str],
+    away: list[str],
+) -> dict[str, Any]:
+    """The steps of a deployment: servers in batches, directors standby first, at the end what to let go."""
+    directors = _directors(plan, seen, targets)
+    overridden = as_overridden(plan, {host: one.overrides for host, one in seen.items()})
+    servers = [host for host in targets if host not in directors]
+    touched = {plan["hosts"][host]["cluster"] for host in targets}
+    return {
+        **{step: [] for step in (*STEPS, "again")},
+        **turn_work(plan, [], seen),  # owners go back while they own: nothing gives their VIPs away
+        "hosts": {host: _host_work(plan["hosts"][host], name) for host, name in targets.items()},
+        **batch_work(overridden, seen, servers),
+        "directors": directors,
+        "contract": [
+            host
+            for host, name in targets.items()
+            if any(one["generation"] == name and _LOCAL_TOOL in one["paths"] for one in kept[host])
+        ],
+        "locks": {
+            director: name
+            for name, cluster in plan["clusters"].items()
+            if name in touched
+            for director in cluster["directors"]
+            if director not in away
+        },
+    }
+
+
+def _host_work(planned: dict[str, Any], name: str) -> dict[str, Any]:
+    """What roles/host does on one host: the plan's actions, for the files that the generation changes."""
+    contract = [
+        {"name": text, "argv": [_LOCAL_TOOL, verb], "force": True}
+        for text, verb in (
+            ("Take back the network items that nobody needs", "contract"),
+            # What a later version's item held may be what an earlier one's holds too.
+            ("Set what is missing of the others", "apply"),
+        )
     ]
+    return {
+        "restore": name,
+        "reason": f"back to {name}",
+        "install": {},
+        "prepare": [],
+        "actions": [
+            {key: one[key] for key in ("name", "argv", "on", "guard", "retract")}
+            for one in planned["actions"]
+        ],
+        "health": planned["health"],
+        "begins_later": False,
+        "stop": contract,
+        "remove": [],
+    }
 
 
 def _listed(host: str, own: list[dict[str, Any]]) -> Iterator[str]:
@@ -190,32 +283,11 @@ def _unfit(host: str, name: str, own: list[dict[str, Any]]) -> Iterator[Problem]
         yield Problem(f"host {host}", text, remedy)
 
 
-def _order(plan: dict[str, Any], seen: dict[str, dict[str, Any]], targets: dict[str, str]) -> dict[str, Any]:
-    """Real servers first, which let go last of what they have now; standby directors before the owner."""
-    directors: list[str] = []
+def _directors(plan: dict[str, Any], seen: dict[str, Observation], targets: dict[str, str]) -> list[str]:
+    """The directors that go back, those that own VIPs behind the others."""
+    order: list[str] = []
     for cluster in plan["clusters"].values():
-        vips = {*cluster["anchors"], *cluster["vips"]}
-        owners = {
-            one for one in cluster["directors"] if one in targets and vips & set(seen[one]["addresses"])
-        }
-        standbys = [one for one in cluster["directors"] if one in targets and one not in owners]
-        directors += [*standbys, *(one for one in cluster["directors"] if one in owners)]
-    touched = {plan["hosts"][host]["cluster"] for host in targets}
-    return {
-        "servers": [host for host in targets if host not in directors],
-        "directors": directors,
-        "contract": [
-            host
-            for host, name in targets.items()
-            if any(
-                one["generation"] == name and _LOCAL_TOOL in one["paths"] for one in seen[host]["generations"]
-            )
-        ],
-        "locks": {
-            director: name
-            for name, cluster in plan["clusters"].items()
-            if name in touched
-            for director in cluster["directors"]
-            if seen.get(director, {}).get("generations") is not None or director not in seen
-        },
-    }
+        vips = [*cluster["anchors"], *cluster["vips"]]
+        own = [host for host in cluster["directors"] if host in targets]
+        order += sorted(own, key=lambda host: any(map(seen[host].owns, vips)))
+    return order

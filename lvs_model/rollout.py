@@ -33,16 +33,19 @@ def standing(
 
     ``told`` gives by host what config_set returned: ``applied`` for its new version, and ``undone`` where the
     host went back from it; both are missing where the rollout has not come to it. ``moved`` are switchovers
-    (``moves`` of owner_turns) after which the VIPs are not back yet.
+    (``moves`` of owner_turns) after which the VIPs are not back yet. The work of a rollback (rollback.py) has
+    its own ``next``.
     """
+    words = ("the former version", "well") if "next" in work else ("the new version", "as planned")
     hosts = list(dict.fromkeys(host for step in STEPS for host in work[step]))
-    lines = [f"{host}: {_version(told.get(host) or {})}" for host in hosts]
+    lines = [f"{host}: {_version(told.get(host) or {}, *words)}" for host in hosts]
     return [
         "The rollout has stopped, and the error above says why. Hosts not named here were right before.",
         *lines,
         *(away_line(one) for one in moved),
-        "Next: correct the cause and run site.yml again, which goes on with what is left; or take back those "
-        "that have the new version: playbooks/rollback.yml -e cluster=NAME -e generation=previous",
+        work.get("next")
+        or "Next: correct the cause and run site.yml again, which goes on with what is left; or take back "
+        "those that have the new version: playbooks/rollback.yml -e cluster=NAME -e generation=previous",
     ]
 
 
@@ -55,21 +58,19 @@ def away_line(move: dict[str, Any]) -> str:
     )
 
 
-def _version(told: dict[str, Any]) -> str:
+def _version(told: dict[str, Any], version: str, right: str) -> str:
     """What a host has, in words: the first that holds."""
     applied, undone = told.get("applied") or {}, told.get("undone") or {}
     lost = undone.get("unreachable") or applied.get("unreachable")
     states = {
-        f"it has the new version, is not as planned, and could not go back: {undone.get('msg')}": undone.get(
-            "failed"
-        ),
+        f"it has {version}, is not {right}, and could not go back: {undone.get('msg')}": undone.get("failed"),
         "it cannot be reached; what it has is not known": lost,
-        f"it did not become as planned, and went back to generation {applied.get('previous')}": undone.get(
+        f"it did not become {right}, and went back to generation {applied.get('previous')}": undone.get(
             "files"
         ),
-        "it could not take the new version, and has what it had before": applied.get("rolled_back"),
-        "it refused the new version before anything was touched": applied.get("failed"),
-        f"it has the new version, generation {applied.get('generation')}": applied.get("files"),
+        f"it could not take {version}, and has what it had before": applied.get("rolled_back"),
+        f"it refused {version} before anything was touched": applied.get("failed"),
+        f"it has {version}, generation {applied.get('generation')}": applied.get("files"),
         "its files were right; what else differed was mended": applied,
     }
     return next((text for text, holds in states.items() if holds), "not begun, as it was before")

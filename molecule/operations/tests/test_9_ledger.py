@@ -21,6 +21,7 @@ ENDED: Mapping[str, Mapping[str, int]] = {
     "update of all packages": {},
     # Of the held connections those of the real server that goes: nobody has drained it before.
     "removals": {"web2": 2},
+    "a weight and its rollback": {},
     "killed inside a transaction": {},
     "power cut of the standby inside a transaction": {},
 }

@@ -275,11 +275,16 @@ class Site:
 
     def _keepalived(self, planned: dict[str, Any], states: dict[str, str], good: Any) -> Raw:  # noqa: ANN401
         instances = self.plan["clusters"][planned["cluster"]]["instances"]
+        weights = {
+            (key, server): entry["weight"]
+            for key, service in planned.get("ipvs", {}).items()
+            for server, entry in service["servers"].items()
+        }
         return {
             # Process ids; without services there is no checker.
             **{"main": 700, "checker": 701 if good else None, "vrrp": 702},
             "json": elections_json(planned, instances, states),
-            "data": checker_dump(good) if good else None,
+            "data": checker_dump(good, weights) if good else None,
             # Of keepalived.conf some lines; the rest makes no difference to who reads them.
             "transport": next(
                 (one["content"] for one in planned["files"] if one["path"] == CONFIGURATION), None

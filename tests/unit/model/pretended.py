@@ -29,10 +29,13 @@ def link(host: str, interface: str, addresses: Iterable[str] = ()) -> dict[str, 
     }
 
 
-def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:
+def checker_dump(
+    servers: dict[str, dict[str, tuple[bool, bool]]], weights: dict[tuple[str, str], int] | None = None
+) -> str:
     """What keepalived dumps of its checkers: {service key: {address:port: (alive, checked)}}.
 
-    In the form of check_data.c and check_api.c, as far as keepalived_view reads it.
+    ``weights`` are by service and real server; 1 without. A service has its quorum with one living. In the
+    form of check_data.c and check_api.c, as far as keepalived_view reads it.
     """
     topology = ["------< LVS Topology >------"]
     checkers = ["------< Health checkers >------"]
@@ -48,9 +51,11 @@ def checker_dump(servers: dict[str, dict[str, tuple[bool, bool]]]) -> str:
             service, family, word = f"[{vip}]:{name}:{port}", "inet6" if ":" in vip else "inet", protocol
             topology.append(f" VS VIP = {vip}, VPORT = {port}")
         topology += [f"   Address family = {family}", f"   protocol = {word}"]
+        topology.append(f"   quorum_state_up = {int(any(alive for alive, _ in pool.values()))}")
         for server, (alive, checked) in pool.items():
             rip, rport = _split(server)
-            topology += [f"   RIP = {rip}, RPORT = {rport}, WEIGHT = 1", f"   alive = {int(alive)}"]
+            weight = (weights or {}).get((key, server), 1)
+            topology += [f"   RIP = {rip}, RPORT = {rport}, WEIGHT = {weight}", f"   alive = {int(alive)}"]
             checkers += [
                 f" {service} -> [{rip}]:{word.lower()}:{rport}",
                 "   Enabled = yes",

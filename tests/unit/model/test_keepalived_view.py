@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lvs_model.keepalived_view import parse_checker_dump
+from lvs_model.keepalived_view import Held, parse_checker_dump, parse_held
 
 DUMPS = Path(__file__).parent / "keepalived"
 
@@ -38,6 +38,18 @@ IPV6 = {("TCP [2001:db8::10]:443", "[2001:db8::21]:443"): UP}
 @pytest.mark.parametrize(("version", "expected"), [("2.2.7", {**COMMON, **IPV6}), ("2.3.3", COMMON)])
 def test_real_dumps(version: str, expected: dict[tuple[str, str], dict[str, bool]]) -> None:
     assert parse_checker_dump(real(version)) == expected
+
+
+@pytest.mark.parametrize("version", ["2.2.7", "2.3.3"])
+def test_real_dumps_tell_weights_and_the_quorum(version: str) -> None:
+    weights = {"127.0.0.1:80": 3, "192.0.2.22:80": 2, "192.0.2.23:80": 1}
+    found = parse_held(real(version))
+    assert found["TCP 192.0.2.10:80"] == Held(weights, quorum=True)
+    assert found["FWM 7"] == Held({"127.0.0.1:0": 1}, quorum=True)
+    assert set(found) == {service for service, _ in parse_checker_dump(real(version))}
+
+    lost = real(version).replace("   quorum_state_up = 1", "   quorum_state_up = 0", 1)
+    assert [key for key, one in parse_held(lost).items() if not one.quorum] == ["TCP 192.0.2.10:80"]
 
 
 def server(address: str, port: int, alive: int) -> str:

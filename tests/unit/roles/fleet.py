@@ -53,14 +53,13 @@ for key in ("warnings", "diff"):
 module.exit_json(**done)
 """
 _GENERATIONS = """#!/usr/bin/python
-import json, os
+import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.lvs_transaction.history import listing
 from ansible.module_utils.lvs_transaction.model import Layout
 host, base = os.environ["LVS_HOST"], os.environ["LVS_BASE"]
 module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-own = json.loads(open(base + "/addresses.json").read()).get(host, {})
-module.exit_json(generations=listing(Layout(base + "/hosts/" + host)), addresses=own)
+module.exit_json(generations=listing(Layout(base + "/hosts/" + host)))
 """
 _LOCK = """#!/usr/bin/python
 import os
@@ -103,7 +102,6 @@ class Fleet:
         (base / "ssh").write_text(_SSH.format(base=base))
         (base / "ssh").chmod(0o755)
         (base / "fail").touch()
-        self.addresses({})
         (base / "hosts.yml").write_text(inventory)
         spec = json.dumps(_spec())
         modules = {
@@ -116,10 +114,6 @@ class Fleet:
         }
         for name, text in modules.items():
             (base / "library" / f"{name}.py").write_text(text)
-
-    def addresses(self, owned: dict[str, dict[str, str]]) -> None:
-        """Say which addresses hosts have, by their interface."""
-        (self.base / "addresses.json").write_text(json.dumps(owned))
 
     def fails(self, *lines: str) -> None:
         """Let commands of transactions fail, such as "lb1 keepalived runs"."""

@@ -61,10 +61,15 @@ def weight(folder: Path) -> Run:
     found = estate(folder, made)
     for host in found.site.seen:
         for site in (before, found.site):
-            for unit in filter(None, site.seen[host]["units"].values()):
-                unit["MainPID"] = "700"
+            running(site, host)
         found.looks(host, before, found.site)
     return found.run("site.yml")
+
+
+def running(site: Site, host: str) -> None:
+    """The units of a host run as processes, which are the same at every look."""
+    for unit in filter(None, site.seen[host]["units"].values()):
+        unit["MainPID"] = "700"
 
 
 def first(folder: Path) -> Run:
@@ -141,9 +146,10 @@ def rollback(folder: Path, *options: str) -> Run:
     found = estate(folder)
     for host in found.site.seen:
         runs = ("run1", "run2") if host.startswith("lb") else ("run1",)
-        own = {"192.0.2.10": "eth0"} if host == "lb1" else {}
         changes = [kept(run, number) for number, run in enumerate(runs, 1)]
-        found.answers(host, "lvs_generations", {"changed": False, "generations": changes, "addresses": own})
+        found.answers(host, "lvs_generations", {"changed": False, "generations": changes})
+        running(found.site, host)
+        found.looks(host, found.site)
     return found.run("playbooks/rollback.yml", "-e", "cluster=edge", *options)
 
 
