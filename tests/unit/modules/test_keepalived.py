@@ -84,7 +84,7 @@ def test_both_dumps_are_whole_and_leave_nothing_behind(keepalived: Keepalived, b
     assert list(keepalived.dumps.iterdir()) == []
 
 
-def test_of_its_configuration_adverts_and_tracked_files_are_told_and_no_password(keepalived: Keepalived) -> None:
+def test_of_its_configuration_adverts_and_tracked_files_are_told(keepalived: Keepalived) -> None:
     """No dump tells whether adverts go by multicast, and which files are tracked."""
     folder = keepalived.root / "etc/keepalived"
     folder.mkdir(parents=True)
