@@ -7,12 +7,21 @@ another interval (RFC 3768, 7.1). With version 3 it takes the owner's interval (
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 CONFIGURATION = "/etc/keepalived/keepalived.conf"
 # keepalived keeps that many characters of a password (vrrp.h, auth_data).
 PASSWORD_CHARS = 8
+
+
+def password_digest(password: str) -> str:
+    """A password as lvs_facts tells that of a running election: to compare, and not to be shown in logs.
+
+    Adverts carry the password itself, so this hides it from readers of logs only.
+    """
+    return hashlib.sha256(f"lvs-toolkit:{password}".encode()).hexdigest()
 
 
 @dataclass

@@ -10,7 +10,7 @@ from lvs_model.checks_view import View, checks_view
 from lvs_model.components.network import CONFIGURATION as NETWORK_ITEMS
 from lvs_model.components.network import TOOL
 from lvs_model.differences import Difference, file_differences
-from lvs_model.elections import Declared, planned_elections
+from lvs_model.elections import Declared, password_digest, planned_elections
 from lvs_model.engine_change import ours, runs
 from lvs_model.expected_packets import packets_of
 from lvs_model.observation import Election, Observation
@@ -329,7 +329,7 @@ def _other_election(
         for name, has, wish in pairs
         if None not in (has, wish) and has != wish
     ]
-    if None not in (running.password, wanted.password) and running.password != wanted.password:
+    if running.password and wanted.password and running.password != password_digest(wanted.password):
         other.append("another password than the plan")
     return other
 

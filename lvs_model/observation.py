@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -44,7 +44,8 @@ class Election:
     addresses: frozenset[str]
     label: str | None = None
     interval_s: float | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
+    """Its digest (elections.password_digest)."""
 
 
 @dataclass

@@ -16,7 +16,10 @@ Runs under the managed node's Python 3.9+, standard library only.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
 import signal
 import stat
 import time
@@ -38,6 +41,7 @@ _TRANSPORT = {
     # Within a tracked file (roles/keepalived).
     "file",
 }
+_PASSWORD = re.compile(r'(?P<key>"auth_data"\s*:\s*)(?P<text>"(?:[^"\\]|\\.)*")')
 Identity = tuple[int, int, int]
 
 
@@ -163,6 +167,19 @@ def _transport(root: str) -> str | None:
     return "".join(" ".join(words) + "\n" for words in lines if words and words[0] in _TRANSPORT)
 
 
+def _without_passwords(dump: str) -> str:
+    """A dump with digests for passwords (lvs_model.elections.password_digest): results are shown and kept."""
+
+    def digest(found: re.Match[str]) -> str:
+        try:
+            password = str(json.loads(found["text"]))
+        except ValueError:
+            password = found["text"][1:-1]
+        return found["key"] + '"' + hashlib.sha256(f"lvs-toolkit:{password}".encode()).hexdigest() + '"'
+
+    return _PASSWORD.sub(digest, dump)
+
+
 def view(problems: list[str], root: str = "/", wait: float = WAIT) -> View:
     """Ask the running keepalived for both dumps at once and return them as they are.
 
@@ -197,7 +214,7 @@ def view(problems: list[str], root: str = "/", wait: float = WAIT) -> View:
         time.sleep(LOOK_EVERY)
         for key in [key for key, dump in waiting.items() if dump.complete()]:
             try:
-                answer[key] = waiting.pop(key).read()  # type: ignore[literal-required]
+                answer[key] = _without_passwords(waiting.pop(key).read())  # type: ignore[literal-required]
             except OSError as error:
                 problems.append(f"keepalived: {error.strerror or error}")
     problems += [f"keepalived: no {dump.name} within {wait:g} s" for dump in waiting.values()]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
-from lvs_model.elections import planned_elections
+from lvs_model.elections import password_digest, planned_elections
 
 Raw = dict[str, Any]
 
@@ -94,7 +94,7 @@ def elections_json(planned: dict[str, Any], instances: list[dict[str, Any]], sta
             "adver_int": declared[one["label"]].interval_s,
         }
         if one["authentication"] != "none":
-            entry["data"]["auth_data"] = declared[one["label"]].password
+            entry["data"]["auth_data"] = password_digest(declared[one["label"]].password or "")
         if one["vips"]:
             entry["data"]["evips"] = [f"{vip} dev {interface} scope global set" for vip in one["vips"]]
     return json.dumps(entries)

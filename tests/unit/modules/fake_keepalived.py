@@ -23,7 +23,7 @@ def dump(name: str, pause: float = 0.0) -> None:
         file.write(f"{name} begins\n")
         file.flush()
         time.sleep(pause)
-        file.write("and ends\n")
+        file.write('"auth_data": "abcd1234"\n' if behaviour == "password" else "and ends\n")
 
 
 def plant_link() -> None:
@@ -43,6 +43,7 @@ def plant_second_name() -> None:
 CHECKERS: dict[str, Callable[[], None]] = {
     "well": lambda: dump("keepalived_check.data"),
     "slow": lambda: dump("keepalived_check.data", pause=0.3),
+    "password": lambda: dump("keepalived_check.data"),
     "mute": lambda: None,
     "link": plant_link,
     "second name": plant_second_name,

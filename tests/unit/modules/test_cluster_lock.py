@@ -150,7 +150,8 @@ PLAY = """
   vars: &vars
     rollout_locks: {lb1: edge, lb2: edge}
     # What a comparison has found to do: of it a rollout that stops says where it stands.
-    __observe_work: {hosts: {}, expand: [], retire: [], expand_later: [], directors: [], leave: [], begin: [], contract: []}
+    __observe_work:
+      {hosts: {}, expand: [], retire: [], expand_later: [], directors: [], leave: [], begin: [], contract: []}
   tasks:
     - ansible.builtin.import_role: {name: rollout}
 - hosts: all

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lvs_model.elections import password_digest
 from module_utils.lvs_keepalived import View, view
 
 FAKE = Path(__file__).with_name("fake_keepalived.py")
@@ -101,6 +102,15 @@ def test_of_its_configuration_adverts_and_tracked_files_are_told(keepalived: Kee
     assert (found["transport"], found["former"]) == (told, False)
     (keepalived.run / "lvs-toolkit.former-election").touch()
     assert keepalived.view()["former"] is True
+
+
+def test_passwords_are_told_as_digests_that_the_plan_can_be_compared_with(keepalived: Keepalived) -> None:
+    """What a module returns is shown with -v, and kept by whatever keeps results."""
+    keepalived.start("password")
+
+    assert keepalived.view()["json"] == (
+        f'keepalived.json begins\n"auth_data": "{password_digest("abcd1234")}"\n'
+    )
 
 
 def test_pid_files_may_be_in_a_folder_of_their_own(keepalived: Keepalived) -> None:
