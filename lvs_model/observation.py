@@ -205,11 +205,6 @@ class Observation:
         """What keepalived.conf on the host says of where adverts go, by instance; nothing else is known."""
         return declared((self.raw.get("keepalived") or {}).get("transport") or "")
 
-    @property
-    def former_election(self) -> bool:
-        """Whether the election of an earlier configuration runs on, beside files that have another one."""
-        return bool((self.raw.get("keepalived") or {}).get("former"))
-
     @cached_property
     def vrrp_states(self) -> dict[str, str]:
         """State by VRRP instance as keepalived's JSON gives them: BACKUP, MASTER, FAULT; empty if unknown."""

@@ -15,7 +15,7 @@ import pytest
 from module_utils.lvs_keepalived import View, view
 
 FAKE = Path(__file__).with_name("fake_keepalived.py")
-NOTHING = View(main=None, vrrp=None, checker=None, json=None, data=None, transport=None, former=False)
+NOTHING = View(main=None, vrrp=None, checker=None, json=None, data=None, transport=None)
 JSON = "keepalived.json begins\nand ends\n"
 DATA = "keepalived_check.data begins\nand ends\n"
 
@@ -96,9 +96,7 @@ def test_of_its_configuration_the_way_of_the_adverts_is_told_and_no_password(kee
     keepalived.start()
 
     found = keepalived.view()
-    assert (found["transport"], found["former"]) == ("vrrp_instance VI_edge {\nunicast_peer {\n", False)
-    (keepalived.run / "lvs-toolkit.former-election").touch()
-    assert keepalived.view()["former"] is True
+    assert found["transport"] == "vrrp_instance VI_edge {\nunicast_peer {\n"
 
 
 def test_pid_files_may_be_in_a_folder_of_their_own(keepalived: Keepalived) -> None:
