@@ -278,6 +278,7 @@ def _work(planned: dict[str, Any], differences: list[Difference]) -> dict[str, A
         "actions": actions,
         "health": planned["health"],
         "begins_later": False,
+        "files_at": "switch",
         "prepare": [],
         "act": bool(kinds - _NOT_ACTED_ON),
         "contract": bool(kinds & _CONTRACTED),

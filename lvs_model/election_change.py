@@ -2,9 +2,11 @@
 
 A director with another router id, version, authentication, interface, transport or (with version 2)
 interval of adverts hears nothing of one that still has the former: reloaded one by one, both would own the
-VIPs. So the new configuration is laid down and validated on all directors first, while the former one runs
-on. Then all but one stop, in order, so that this one owns every VIP; it changes alone, and the others start
-again, with the new configuration.
+VIPs. So the daemon's own checker judges the new configuration on all directors first, and nothing of it is
+laid down. Then all but one stop, at boot too, so that this one owns every VIP, and only then get their new
+files. It changes alone, in one transaction that takes up the former files again where it fails, and the
+others start. Whoever boots or dies in between, and wherever a run is interrupted: there is always one that
+starts, with the election that is in effect, and none beside it (docs/decisions/0015).
 Nobody answers for the VIPs from its reload until it has elected itself, about three adverts; the table,
 and the connections in it, stay.
 """
@@ -14,31 +16,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lvs_model.differences import Difference
+from lvs_model.components.keepalived import UNIT
+from lvs_model.differences import Difference, file_differences
 from lvs_model.fitness import election_changes
 from lvs_model.observation import Observation
 from lvs_model.problems import Problem
 
 _STOP_S = 300.0
-# lvs_facts looks for it (module_utils/lvs_keepalived.py). What the files say is not in effect while it is
-# there, which after an interruption nothing else tells.
-_FORMER = "/run/lvs-toolkit.former-election"
 
 
 def election_differences(plan: dict[str, Any], seen: dict[str, Observation]) -> dict[str, list[Difference]]:
-    """By director its running elections that are not the planned ones, as kind election."""
+    """By director its elections that are not the planned ones: those that run, and one that was kept back."""
     found = {}
     for host, one in seen.items():
         planned = plan["hosts"][host]
         if planned["role"] != "director":
             continue
-        changes = list(election_changes(plan["clusters"][planned["cluster"]], planned, one))
-        if changes:
-            found[host] = [
-                Difference("election", f"the running election of {', '.join(change.vips)} has {change.text}")
-                for change in changes
-            ]
+        changes = election_changes(plan["clusters"][planned["cluster"]], planned, one)
+        texts = [f"the running election of {', '.join(change.vips)} has {change.text}" for change in changes]
+        if _kept_back(planned, one):
+            texts.append(f"{UNIT} is stopped here, at boot too, and its configuration is not the planned one")
+        if texts:
+            found[host] = [Difference("election", text) for text in texts]
     return found
+
+
+def _kept_back(planned: dict[str, Any], seen: Observation) -> bool:
+    """Whether a director was stopped for such a change, as an interrupted run leaves it, and has other files.
+
+    They may have another election than its peers: nothing must start it before it has the planned ones for
+    good, and a transaction that fails would.
+    """
+    unit = seen.unit(UNIT)
+    if planned["engine_unit"] != UNIT or seen.runs(UNIT) or unit.get("UnitFileState") != "disabled":
+        return False
+    other = {one.detail for one in file_differences(planned, seen)} & set(planned["table_files"])
+    return any((seen.raw["files"].get(path) or {}).get("marked") for path in other)
 
 
 def election_problems(
@@ -87,29 +100,37 @@ def later_election(
 ) -> dict[str, Any]:
     """A director's work where VRRP's protocol changes: as engine_change.later, with the same engine.
 
-    ``leave`` stops the engine where it runs and this is not the one that stays ``alone``; ``begin`` lets the
-    engine read its configuration, or starts it. ``back`` is for a beginning that fails: the first one
-    takes up the former files again (``restores``), any other stops, since the first one has changed.
+    ``files_at`` says when its files come. The one that stays ``alone`` has nothing else to do: its
+    transaction is undone by itself where it fails. Any other one gets them when it has left (``leave``),
+    where nothing can start with them; ``begin`` starts it, and ``back`` stops it again, since the first one
+    has changed.
     """
-    names, unit, first = set(planned["engine_actions"]), planned["engine_unit"], seen.host == alone
-    own: list[dict[str, Any]] = [
-        {"name": one["name"], "argv": one["argv"], "force": True, "guard": one["guard"]}
-        for one in planned["actions"]
-        if one["name"] in names
-    ]
-    stop = {"name": f"Stop {unit} until {alone} has changed", "argv": ["systemctl", "stop", unit]}
-    stops: list[dict[str, Any]] = [stop | {"force": True, "timeout": _STOP_S}]
-    mark = {"name": "Note that the former election runs on", "argv": ["touch", _FORMER], "force": True}
-    clear = {"name": "Note that no former election runs", "argv": ["rm", "-f", _FORMER], "force": True}
-    own, stops = [*own, clear], [*stops, clear]
-    former = "the former configuration is in effect here again, and the others stay stopped"
-    return work | {
-        "actions": [mark, *(one for one in work["actions"] if one["name"] not in names)],
+    names, unit = set(planned["engine_actions"]), planned["engine_unit"]
+    own = [one for one in planned["actions"] if one["name"] in names]
+    later = work | {"begins_later": True}
+    if seen.host == alone:
+        return later | {
+            "files_at": "begin",
+            "actions": [one | ({"force": True} if one["name"] in names else {}) for one in work["actions"]],
+            "leave": [],
+            "begin": [],
+            "back": [],
+            "again": "the others stay stopped, at boot too",
+        }
+    stop = {
+        "name": f"Stop {unit}, at boot too, until {alone} has changed",
+        "argv": ["systemctl", "disable", "--now", unit],
+        "force": True,
+        "timeout": _STOP_S,
+    }
+    return later | {
+        "files_at": "leave",
+        "actions": [one for one in work["actions"] if one["name"] not in names],
         "health": [one for one in work["health"] if one["name"] not in planned["engine_health"]],
-        "begins_later": True,
-        "leave": stops if not first and seen.runs(unit) else [],
-        "begin": own,
-        "back": own if first else stops,
-        "restores": first,
-        "again": former if first else f"it stays stopped, and {alone} serves",
+        "leave": [stop],
+        "begin": [
+            {"name": one["name"], "argv": one["argv"], "force": True, "guard": one["guard"]} for one in own
+        ],
+        "back": [stop],
+        "again": f"it stays stopped, at boot too, and {alone} serves",
     }

@@ -133,7 +133,6 @@ def later(planned: dict[str, Any], work: dict[str, Any], seen: Observation) -> d
         ],
         "leave": list(stops(old)),
         "begin": [*stops(old), *(_forced(one["name"], *one["argv"], guard=one["guard"]) for one in own)],
-        "restores": False,
         "again": "the old engine serves again from here",
         "back": [
             *stops(new),

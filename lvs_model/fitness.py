@@ -306,9 +306,8 @@ def election_changes(
             shared = [vip for vip in instance["vips"] if vip in running.addresses]
             differs = _other_election(instance, planned, wanted, running)
             differs += _other_adverts(instance, wanted, running, seen)
-            if shared and (differs or seen.former_election):
-                told = differs or ["what an earlier deployment had, which was interrupted"]
-                yield ElectionChange(shared, " and ".join(told))
+            if shared and differs:
+                yield ElectionChange(shared, " and ".join(differs))
 
 
 def _other_election(

@@ -216,11 +216,6 @@ class Observation:
         text = (self.raw.get("keepalived") or {}).get("transport") or ""
         return ["file", file] in [line.split() for line in text.splitlines()]
 
-    @property
-    def former_election(self) -> bool:
-        """Whether the election of an earlier configuration runs on, beside files that have another one."""
-        return bool((self.raw.get("keepalived") or {}).get("former"))
-
     @cached_property
     def vrrp_states(self) -> dict[str, str]:
         """State by VRRP instance as keepalived's JSON gives them: BACKUP, MASTER, FAULT; empty if unknown."""

@@ -175,6 +175,7 @@ def _host_work(planned: dict[str, Any], name: str) -> dict[str, Any]:
         ],
         "health": planned["health"],
         "begins_later": False,
+        "files_at": "switch",
         "stop": contract,
         "remove": [],
     }

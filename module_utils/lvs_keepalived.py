@@ -33,8 +33,6 @@ SIGJSON = signal.SIGRTMIN + 2
 # Both versions write them to /run, or to /run/keepalived with `use_pid_dir` (core/main.c, include/pidfile.h).
 PID_FOLDERS = ("/run", "/run/keepalived")
 CONFIGURATION = "/etc/keepalived/keepalived.conf"
-# There while another election is laid down and not in effect yet (lvs_model/election_change.py).
-FORMER = "/run/lvs-toolkit.former-election"
 _TRANSPORT = {
     *("vrrp_instance", "unicast_peer", "mcast_src_ip", "mcast_dst_ip"),
     *("vrrp_mcast_group4", "vrrp_mcast_group6"),
@@ -49,8 +47,7 @@ class View(TypedDict):
     """The dumps as text; None where that child does not run or has not answered. Process ids likewise.
 
     ``transport`` has the lines of keepalived.conf that say where adverts go and which files are tracked,
-    which no dump tells, None without that file; ``former`` says that the election of an earlier
-    configuration runs on.
+    which no dump tells, None without that file.
     """
 
     main: int | None
@@ -59,7 +56,6 @@ class View(TypedDict):
     json: str | None
     data: str | None
     transport: str | None
-    former: bool
 
 
 class _Dump:
@@ -187,13 +183,12 @@ def view(problems: list[str], root: str = "/", wait: float = WAIT) -> View:
     child did not give within ``wait`` seconds.
     """
     proc = os.path.join(root, "proc")
-    answer = View(main=None, vrrp=None, checker=None, json=None, data=None, transport=None, former=False)
+    answer = View(main=None, vrrp=None, checker=None, json=None, data=None, transport=None)
     main = _pid(root, "keepalived")
     if main is None or _status(proc, main).get("Name") != "keepalived":
         return answer
     answer["main"] = main
     answer["transport"] = _transport(root)
-    answer["former"] = os.path.exists(os.path.join(root, FORMER.lstrip("/")))
     waiting: dict[str, _Dump] = {}
     for role, pid_file, key, name, number in (
         ("vrrp", "vrrp", "json", "keepalived.json", SIGJSON),

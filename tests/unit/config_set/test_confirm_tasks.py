@@ -102,7 +102,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         "__cluster_plan": {"hosts": dict.fromkeys(_ACTIONS, planned)},
         "__observe_work": {
             "hosts": {
-                host: {"actions": actions, "health": [], "begins_later": False}
+                host: {"actions": actions, "health": [], "begins_later": False, "files_at": "switch"}
                 for host, actions in _ACTIONS.items()
             }
         },

@@ -289,7 +289,6 @@ class Site:
             "transport": next(
                 (one["content"] for one in planned["files"] if one["path"] == CONFIGURATION), None
             ),
-            "former": False,
         }
 
 

@@ -14,8 +14,9 @@ from .compared import KEEPALIVED_CONF, changed, problems, work
 
 FIRST, SECOND = "192.0.2.10", "192.0.2.20"
 UNIT = "keepalived.service"
-FORMER = "/run/lvs-toolkit.former-election"
-STOPS = ["systemctl stop keepalived.service", f"rm -f {FORMER}"]
+READ = "systemctl reload-or-restart keepalived.service"
+STOPS = ["systemctl disable --now keepalived.service"]
+LEFT = {"ActiveState": "inactive", "UnitFileState": "disabled"}
 
 
 def secret(password: str) -> dict[str, str]:
@@ -127,25 +128,28 @@ def test_the_standby_stops_the_owner_changes_alone_and_the_standby_starts(
     told = f"the running election of {vips} has {what}"
     assert all(told in found["hosts"][host]["changes"] for host in ("lb1", "lb2"))
     assert "election" in found["classes"]["lb1"] and "election" in found["classes"]["lb2"]
-    # Laid down on both while the former one runs on, and nothing reads it yet.
+    # Only judged on both while the former one runs on.
     assert sorted(found["directors"]) == ["lb1", "lb2"]
-    for host in ("lb1", "lb2"):
-        own = found["hosts"][host]
-        assert own["begins_later"] is True
-        assert "systemctl reload-or-restart keepalived.service" not in commands(own["actions"])
-        assert own["health"] == []
-        assert commands(own["actions"])[0] == f"touch {FORMER}"
-        begun = commands(own["begin"])
-        assert begun.count("systemctl reload-or-restart keepalived.service") == 1
-        assert begun[-2:] == [sync.TOOL, f"rm -f {FORMER}"], "connection sync only after keepalived"
-        assert all(one["force"] for one in own["begin"])
-    assert found["leave"] == ["lb2"]
-    assert commands(found["hosts"]["lb2"]["leave"]) == STOPS
-    assert found["begin"] == ["lb1", "lb2"]
-    # A first one that fails takes up what it had; another one must not, since the first one has changed.
     first, second = found["hosts"]["lb1"], found["hosts"]["lb2"]
-    assert (first["restores"], second["restores"]) == (True, False)
-    assert commands(first["back"]) == commands(first["begin"])
+    assert first["begins_later"] is second["begins_later"] is True
+    # The standby gets its files when it has left, and nothing can start with them.
+    assert (found["leave"], second["files_at"]) == (["lb2"], "leave")
+    assert commands(second["leave"]) == STOPS
+    assert READ not in commands(second["actions"])
+    assert "systemctl enable keepalived.service" not in commands(second["actions"])
+    assert second["health"] == []
+    # The owner takes them up alone, in a transaction that takes up the former ones where it fails.
+    assert (found["begin"], first["files_at"]) == (["lb1", "lb2"], "begin")
+    assert (first["leave"], first["begin"], first["back"]) == ([], [], [])
+    (reads,) = (one for one in first["actions"] if " ".join(one["argv"]) == READ)
+    assert (reads["force"], reads["on"]) == (True, [KEEPALIVED_CONF])
+    assert first["health"] != []
+    # The standby begins with what it has; it must not go back to what the first one has left.
+    begun = commands(second["begin"])
+    assert begun.count(READ) == 1
+    assert begun[-1] == sync.TOOL, "connection sync only after keepalived"
+    assert begun.index("systemctl enable keepalived.service") < begun.index(READ)
+    assert all(one["force"] for one in second["begin"])
     assert commands(second["back"]) == STOPS
 
 
@@ -173,17 +177,6 @@ def test_what_leaves_each_vip_its_election_is_no_danger(running: Case, wanted: C
     assert (found["leave"], found["begin"]) == ([], [])
 
 
-def test_what_the_files_say_is_not_believed_while_the_former_election_runs_on() -> None:
-    """An interrupted run has laid down another transport, and no dump tells that."""
-    found = site(case(transport="unicast", router_id=51), case(transport="unicast", router_id=51))
-    found.seen["lb1"]["keepalived"]["former"] = True
-
-    done = work(found)
-    text = f"the running election of {FIRST} has what an earlier deployment had, which was interrupted"
-    assert text in done["hosts"]["lb1"]["changes"]
-    assert (done["leave"], done["begin"]) == (["lb2"], ["lb1", "lb2"])
-
-
 def test_authentication_on_one_side_only_is_another_election() -> None:
     """Adverts with another authentication are discarded (vrrp.c, vrrp_in_chk)."""
     secret = {"type": "pass", "password": "abcd1234"}
@@ -203,32 +196,83 @@ def test_a_keepalived_that_does_not_run_elects_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stopped", "leave", "begin"),
+    ("stopped", "begin"),
     [
-        pytest.param("lb1", [], ["lb2", "lb1"], id="the owner crashed: the one that runs changes first"),
-        pytest.param("lb2", [], ["lb1", "lb2"], id="interrupted when the standby had been stopped"),
+        pytest.param("lb1", ["lb2", "lb1"], id="the owner crashed: the one that runs changes first"),
+        pytest.param("lb2", ["lb1", "lb2"], id="the standby crashed"),
     ],
 )
-def test_one_that_does_not_run_is_not_stopped_and_starts_last(
-    stopped: str, leave: list[str], begin: list[str]
+def test_one_that_does_not_run_is_kept_from_starting_at_boot_and_starts_last(
+    stopped: str, begin: list[str]
 ) -> None:
+    """It has the former election, and could boot beside the first one that has changed."""
     found = site(case(182), case(105))
     found.seen[stopped]["units"][UNIT]["ActiveState"] = "inactive"
 
     done = work(found)
-    assert (done["leave"], done["begin"]) == (leave, begin)
+    assert (done["leave"], done["begin"]) == ([stopped], begin)
+    assert done["hosts"][stopped]["files_at"] == "leave"
+    assert commands(done["hosts"][stopped]["leave"]) == STOPS
 
 
-def test_what_an_interrupted_run_has_laid_down_is_no_reason_to_stop_there() -> None:
-    """The files are as planned everywhere, and the former election still runs."""
-    running, wanted = case(182), case(105)
-    before, found = Site(running.plan()), Site(wanted.plan())
-    for host in ("lb1", "lb2"):
-        found.seen[host]["keepalived"] = before.seen[host]["keepalived"]
-        found.seen[host]["addresses"] = before.seen[host]["addresses"]
+def interrupted(wanted: Case, *laid_down: str) -> Site:
+    """lb2 has left; ``laid_down`` have the planned files, and the others what they had before."""
+    found = Site(wanted.plan())
+    if "lb1" not in laid_down:
+        before = Site(case(182).plan())
+        found.seen["lb1"]["keepalived"] = before.seen["lb1"]["keepalived"]
+        found.seen["lb1"]["addresses"] = before.seen["lb1"]["addresses"]
+    found.seen["lb2"]["units"][UNIT] = dict(LEFT)
+    found.seen["lb2"]["keepalived"] = None
+    for host in {"lb1", "lb2"} - set(laid_down):
+        found.seen[host]["files"][KEEPALIVED_CONF]["sha256"] = "0" * 64
+    return found
 
-    done = work(found)
-    assert (done["directors"], done["leave"], done["begin"]) == (["lb2", "lb1"], ["lb2"], ["lb1", "lb2"])
+
+@pytest.mark.parametrize("laid_down", [[], ["lb2"]], ids=["without its new files", "with them"])
+def test_a_run_that_was_killed_when_the_standby_had_left_is_finished(laid_down: list[str]) -> None:
+    done = work(interrupted(case(105), *laid_down))
+
+    assert (done["directors"], done["leave"], done["begin"]) == (["lb1", "lb2"], ["lb2"], ["lb1", "lb2"])
+    assert [done["hosts"][host]["files_at"] for host in ("lb1", "lb2")] == ["begin", "leave"]
+
+
+def test_a_run_that_was_killed_when_the_first_one_had_begun_is_finished() -> None:
+    """All have their files for good: what is left is a start."""
+    done = work(interrupted(case(105), "lb1", "lb2"))
+
+    assert (done["directors"], done["leave"], done["begin"]) == (["lb2"], [], [])
+    forced = [one for one in done["hosts"]["lb2"]["actions"] if one["force"]]
+    assert commands(forced)[:2] == ["systemctl enable keepalived.service", READ]
+
+
+def test_who_was_left_with_another_election_gets_its_files_before_it_can_start() -> None:
+    """The document went back, say: a transaction that is undone must not start it beside its peers."""
+    done = work(interrupted(case(182), "lb1"))
+
+    told = "keepalived.service is stopped here, at boot too, and its configuration is not the planned one"
+    assert told in done["hosts"]["lb2"]["changes"]
+    assert (done["directors"], done["leave"], done["begin"]) == (["lb2"], ["lb2"], ["lb2"])
+    assert done["hosts"]["lb2"]["files_at"] == "leave"
+    assert READ not in commands(done["hosts"]["lb2"]["actions"])
+
+
+def test_whoever_is_new_or_only_stopped_was_not_left_by_such_a_change() -> None:
+    found = interrupted(case(182), "lb1")
+    found.seen["lb2"]["units"][UNIT]["UnitFileState"] = "enabled"
+    assert work(found)["leave"] == []
+
+    found = interrupted(case(182), "lb1")
+    found.seen["lb2"]["files"][KEEPALIVED_CONF] = None
+    assert work(found)["leave"] == []
+
+
+def test_a_director_that_is_kept_back_is_no_healthy_cluster() -> None:
+    found = interrupted(case(105), "lb1", "lb2")
+
+    said = work(found)["hosts"]["lb2"]["changes"]
+    assert "keepalived.service does not start at boot" in said
+    assert "keepalived.service is inactive, not active" in said
 
 
 def test_of_two_owners_one_stays_alone() -> None:

@@ -290,6 +290,30 @@ def test_a_director_does_not_become_deaf_to_the_other_one(
     assert (done.returncode, done.stderr) == ((1, said) if refused else (0, ""))
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_heartbeat_that_waits_for_the_other_one_at_its_start_is_none_that_does_not_run(
+    bottle: Bottle, runs: bool
+) -> None:
+    """Until initdead cl_status says of both that heartbeat is stopped."""
+    bottle.shadow("cl_status", "exit 1")
+    bottle.shadow("unshare", "exit 0")
+
+    done = bottle.run(
+        f"""{heartbeat(bottle, int(not runs))}
+        mkdir -p /run/stage/etc/ha.d && cp /etc/ha.d/ha.cf /etc/ha.d/authkeys /run/stage/etc/ha.d
+        {TOOL} check /run/stage || exit 8
+        sed -i s/s3cret-key/an0ther-key/ /run/stage/etc/ha.d/authkeys
+        {TOOL} check /run/stage"""
+    )
+
+    said = (
+        "lb2 would not hear this director any more (another key or port, or no line that stays), and both "
+        "would take the VIPs: heartbeat has just started here, and neither heard it nor given it up yet: "
+        "deploy again when it has\n"
+    )
+    assert (done.returncode, done.stderr) == ((1, said) if runs else (0, ""))
+
+
 @pytest.mark.parametrize(("key", "code"), [("sha1 right", 0), ("sha256 wrong", 1)])
 def test_heartbeat_judges_the_staged_files_and_not_the_live_ones(bottle: Bottle, key: str, code: int) -> None:
     bottle.write("/usr/local/lib/stage/etc/ha.d/authkeys", f"auth 1\n1 {key}\n", 0o600)

@@ -16,7 +16,7 @@ from lvs_model.elections import password_digest
 from module_utils.lvs_keepalived import View, view
 
 FAKE = Path(__file__).with_name("fake_keepalived.py")
-NOTHING = View(main=None, vrrp=None, checker=None, json=None, data=None, transport=None, former=False)
+NOTHING = View(main=None, vrrp=None, checker=None, json=None, data=None, transport=None)
 JSON = "keepalived.json begins\nand ends\n"
 DATA = "keepalived_check.data begins\nand ends\n"
 
@@ -98,10 +98,7 @@ def test_of_its_configuration_adverts_and_tracked_files_are_told(keepalived: Kee
     keepalived.start()
 
     found = keepalived.view()
-    told = "file /run/demoted\nvrrp_instance VI_edge {\nunicast_peer {\n"
-    assert (found["transport"], found["former"]) == (told, False)
-    (keepalived.run / "lvs-toolkit.former-election").touch()
-    assert keepalived.view()["former"] is True
+    assert found["transport"] == "file /run/demoted\nvrrp_instance VI_edge {\nunicast_peer {\n"
 
 
 def test_passwords_are_told_as_digests_that_the_plan_can_be_compared_with(keepalived: Keepalived) -> None:

@@ -41,7 +41,8 @@ for file in given["files"]:
 for kind in ("prepare", "validate", "actions", "health"):
     for command in given[kind]:
         line = host + " " + command["name"]
-        command["argv"] = ["sh", "-c", 'echo "$0" >>$1/log; ! grep -qxF "$0" $1/fail', line, base]
+        does = 'echo "$0" >>$1/log; ! grep -qxF "$0" $1/fail || exit 1; [ ! -e $1/moment ] || . $1/moment'
+        command["argv"] = ["sh", "-c", does, line, base, host, *command["argv"]]
         command.update(guard=[], retract=[]) if kind == "actions" else None
         command.update(retries=0) if kind == "health" else None
 try:
@@ -76,6 +77,14 @@ if given["state"] == "released":
 module.exit_json(**take(state, given["cluster"], given["record"], given["broken"]))
 """
 
+
+# All that is on the hosts, and the command that has just run: a power cut would find it so.
+_MOMENT = """
+base=$1
+shift
+next=$base/moments/$(ls "$base/moments" | wc -l)
+cp -a "$base/hosts" "$next" && echo "$*" >"$next/command"
+"""
 
 # What was prepared for the host; of several, each is told once and the last one from then on.
 _FACTS = """#!/usr/bin/python
@@ -140,6 +149,16 @@ class Fleet:
         """What is in a host's file; None if there is none."""
         place = self.base / "hosts" / host / path.lstrip("/")
         return place.read_text() if place.exists() else None
+
+    def keep_moments(self) -> None:
+        """From now on keep all hosts' files as they are after each command of a transaction."""
+        (self.base / "moments").mkdir()
+        (self.base / "moment").write_text(_MOMENT)
+
+    def moments(self) -> list[tuple[Path, str]]:
+        """What was kept: a folder of hosts, and the command that had just run, with its host before it."""
+        folders = sorted((self.base / "moments").iterdir(), key=lambda one: int(one.name))
+        return [(one, (one / "command").read_text().strip()) for one in folders]
 
     def locks(self) -> list[str]:
         """The hosts on which a lock is."""

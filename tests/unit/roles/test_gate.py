@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from module_utils.lvs_transaction.model import Layout
+from module_utils.lvs_transaction.recovery import recover
 from tests.unit.filters.test_filters import INVENTORY
 from tests.unit.model.builders import Case, Site
 from tests.unit.model.compared import KEEPALIVED_CONF, KEY
@@ -154,6 +156,7 @@ def electing(fleet: Fleet, site: Site) -> Fleet:
     """Both directors run another election than the planned one."""
     for host in ("lb1", "lb2"):
         fleet.sees(host, elects_otherwise(site.seen[host]), site.seen[host])
+    fleet.keep_moments()
     return fleet
 
 
@@ -161,10 +164,61 @@ def engine(fleet: Fleet) -> list[str]:
     """What was done to the engine, in order."""
     words = {
         "Reload keepalived, or start it": "reads",
-        "Stop keepalived.service until lb1 has changed": "stops",
+        "Stop keepalived.service, at boot too, until lb1 has changed": "stops",
     }
     lines = [line.split(" ", 1) for line in fleet.log()]
     return [f"{host} {words[name]}" for host, name in lines if name in words]
+
+
+class Life:
+    """Which election runs on which director, and which would start there, moment by moment of a change."""
+
+    def __init__(self) -> None:
+        self.running = dict.fromkeys(("lb1", "lb2"), "before")
+        self.enabled = {"lb1", "lb2"}
+
+    def goes_on(self, hosts: Path, command: str) -> None:
+        """A command has run, with the files as they are in ``hosts``."""
+        host, *words = command.split()
+        if words[:1] == ["systemctl"] and words[-1] == "keepalived.service":
+            if "enable" in words:
+                self.enabled.add(host)
+            if "disable" in words:
+                self.enabled.discard(host)
+            if {"stop", "--now"} & set(words):
+                self.running.pop(host, None)
+            if "reload-or-restart" in words:
+                self.running[host] = election(hosts, host)
+
+    def of_a_boot(self, hosts: Path) -> dict[str, str]:
+        """The elections of directors that boot: what was under way is settled before."""
+        found = {}
+        for host in self.enabled:
+            recover(Layout(str(hosts / host), "/var/lib/lvs-toolkit"), run_actions=False)
+            found[host] = election(hosts, host)
+        return found
+
+    def of_a_crash(self, hosts: Path) -> dict[str, str]:
+        """The elections of keepalived that has died and is started anew."""
+        return {host: election(hosts, host) for host in self.running}
+
+
+def election(hosts: Path, host: str) -> str:
+    text = (hosts / host / KEEPALIVED_CONF.lstrip("/")).read_text()
+    return "before" if text == "before\n" else "new"
+
+
+def nobody_owns_beside_another(fleet: Fleet) -> None:
+    """Whoever boots, or whose keepalived dies, at any moment of the run, and so where it is killed then."""
+    life, moments = Life(), fleet.moments()
+    assert moments
+    for hosts, command in moments:
+        life.goes_on(hosts, command)
+        for how in (life.of_a_crash, life.of_a_boot):
+            for host, own in how(hosts).items():
+                others = {other for name, other in life.running.items() if name != host}
+                assert others <= {own}, f"{how.__name__} of {host} after {command}: {own} beside {others}"
+        assert len(set(life.of_a_boot(hosts).values())) == 1, f"all boot after {command}: {life.enabled}"
 
 
 def test_a_change_of_the_protocol_stops_the_standby_and_changes_the_owner_alone(electing: Fleet) -> None:
@@ -175,6 +229,7 @@ def test_a_change_of_the_protocol_stops_the_standby_and_changes_the_owner_alone(
     assert engine(electing) == ["lb2 stops", "lb1 reads", "lb2 reads"]
     assert electing.read("lb2", KEEPALIVED_CONF) != "before\n"
     assert electing.locks() == []
+    nobody_owns_beside_another(electing)
 
 
 def test_an_owner_that_does_not_come_up_takes_up_what_it_had_and_the_standby_stays_stopped(
@@ -187,9 +242,12 @@ def test_an_owner_that_does_not_come_up_takes_up_what_it_had_and_the_standby_sta
     assert code == 2
     assert electing.read("lb1", KEEPALIVED_CONF) == "before\n"
     assert engine(electing) == ["lb2 stops", "lb1 reads", "lb1 reads"]
-    assert "the former configuration is in effect here again, and the others stay stopped" in said
-    assert "lb1: it did not become as planned, and went back to generation 000001" in said
+    # Here "keepalived runs" fails with whatever files.
+    assert "The files were rolled back to what they were before this run" in said
+    assert "the others stay stopped, at boot too" in said
+    assert "lb1: it could not take the new version, and has what it had before" in said
     assert electing.locks() == []
+    nobody_owns_beside_another(electing)
 
 
 def test_a_standby_that_does_not_come_up_is_stopped_since_the_owner_has_changed(electing: Fleet) -> None:
@@ -199,7 +257,33 @@ def test_a_standby_that_does_not_come_up_is_stopped_since_the_owner_has_changed(
 
     assert code == 2
     assert engine(electing) == ["lb2 stops", "lb1 reads", "lb2 reads", "lb2 stops"]
-    assert "it stays stopped, and lb1 serves" in said
+    assert "it stays stopped, at boot too, and lb1 serves" in said
+    nobody_owns_beside_another(electing)
+
+
+def test_what_one_director_refuses_is_laid_down_on_none(electing: Fleet) -> None:
+    """The last one that is asked is the owner."""
+    electing.fails("lb1 keepalived accepts its configuration")
+
+    code, _ = electing.play("playbooks/deploy.yml")
+
+    assert code == 2
+    assert [electing.read(host, KEEPALIVED_CONF) for host in ("lb1", "lb2")] == ["before\n"] * 2
+    assert engine(electing) == []
+
+
+def test_a_standby_that_cannot_take_its_files_stays_stopped_beside_the_former_election(
+    electing: Fleet,
+) -> None:
+    electing.fails("lb2 Set what is missing of the network items")
+
+    code, said = electing.play("playbooks/deploy.yml")
+
+    assert code == 2
+    assert engine(electing) == ["lb2 stops"]
+    assert "it stays stopped, at boot too, and lb1 serves" in said
+    assert [electing.read(host, KEEPALIVED_CONF) for host in ("lb1", "lb2")] == ["before\n"] * 2
+    nobody_owns_beside_another(electing)
 
 
 # Real servers in batches.
