@@ -184,6 +184,39 @@ def test_some_services_of_a_real_server() -> None:
     assert found["summary"] == ["edge: web1 (two) is drained by ana: no reason given, until it is restored"]
 
 
+@pytest.mark.parametrize("ahead", [-60, 0, 60])
+def test_clocks_that_are_nearly_alike_do_no_harm(ahead: int) -> None:
+    site = Site()
+    site.seen["lb2"]["time"] = NOW + ahead
+
+    assert drain(site, expires="30s")["changes"]
+
+
+@pytest.mark.parametrize(("ahead", "there"), [(-61, "13:45:39"), (3600, "14:46:40")])
+def test_a_director_with_another_clock_is_refused_where_the_drain_ends_by_itself(
+    ahead: int, there: str
+) -> None:
+    site = Site()
+    site.seen["lb1"]["time"] = NOW
+    site.seen["lb2"]["time"] = NOW + ahead
+
+    assert refused(drain, site, expires="30m") == [
+        f"host lb2: its clock says 1970-01-12T{there}Z and the controller's 1970-01-12T13:46:40Z: the drain "
+        "would not end there when it is meant to: set the clocks (timedatectl), or leave out expires and "
+        "restore it when it is time"
+    ]
+    assert drain(site)["changes"], "one that does not end by itself needs no clock"
+
+
+def test_what_ends_by_itself_and_is_known_already_is_not_refused() -> None:
+    site = Site()
+    drained(site, until=NOW + 600)
+    site.seen["lb2"]["time"] = NOW + 3600
+
+    assert drain(site)["changes"] is False
+    assert drain(site, "restore", steps="2")["changes"]
+
+
 def drained(site: Site, *hosts: str, server: str = "web1", **changes: Any) -> None:  # noqa: ANN401
     for host in hosts or ("lb1", "lb2"):
         site.seen[host].setdefault("overrides", []).append(record(server, **changes))
