@@ -193,7 +193,7 @@ def _somebody_elses(asked: Asked, old: Drain) -> bool:
 
 def _only_own(asked: Asked) -> list[str]:
     """What has lvs-override look again, when nobody else changes records."""
-    return ["--only-reason", asked.reason or NO_REASON] if asked.only_own else []
+    return [f"--only-reason={asked.reason or NO_REASON}"] if asked.only_own else []
 
 
 def _seen_directors(site: _Site, cluster: str) -> list[str]:
@@ -328,7 +328,8 @@ def _wanted(
 
 
 def _drain_arguments(drain: Drain) -> list[str]:
-    words = ["drain", drain.host, "--reason", drain.reason, "--operator", drain.operator]
+    # In one word: a reason may begin with a dash.
+    words = ["drain", drain.host, f"--reason={drain.reason}", "--operator", drain.operator]
     words += ["--since", str(int(drain.since)), "--weight", str(drain.weight)]
     words += ["--until", str(int(drain.until))] if drain.until is not None else []
     return words + [word for name in drain.services or () for word in ("--service", name)]

@@ -16,9 +16,11 @@ import pytest
 from lvs_model.components.keepalived.drains import FOLDER as TRACKED
 from lvs_model.components.ldirectord import MAINTENANCE
 from lvs_model.components.overrides import CONFIGURATION, TOOL
+from lvs_model.drain import work
+from lvs_model.drain_asked import Asked
 from lvs_model.overrides import FOLDER, Drain, overrides
 
-from .builders import Case
+from .builders import Case, Site
 from .rule_cases.engines import UNDER
 
 NOTHING = "-1000000000\n"
@@ -160,6 +162,17 @@ def test_a_record_says_what_was_said(director: Director) -> None:
     raw = {"overrides": [record | {"file": "drained/web1.json"}]}
     assert overrides(raw).drains == (Drain("web1", ("www",), "new disk", "ana", 1000.0, 9999999999.0),)
     assert director.told("show")["records"] == {"web1": record}
+
+
+@pytest.mark.parametrize("reason", ["-", "--force", "-disk", "new disk"])
+def test_any_text_is_a_reason_as_the_verbs_tell_it(director: Director, reason: str) -> None:
+    """The command line of a drain, and of one that leaves other reasons alone."""
+    asked = Asked("web1", reason=reason, only_own=True)
+    (step,) = work("drain", director.case.plan(), Site().seen, asked, operator="ana")["steps"]
+
+    assert director.told(*step["arguments"]["lb1"])["changed"] is True
+    (record,) = director.records.values()
+    assert record["reason"] == reason
 
 
 def test_again_changes_nothing_and_restoring_leaves_nothing(director: Director) -> None:
