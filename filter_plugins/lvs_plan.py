@@ -18,7 +18,7 @@ description:
     them into what each host must look like, down to the final bytes of its files.
   - Contacts no host. Problems do not raise an error; they are returned, all at once, each with its path
     and what to do, and then there is no plan.
-positional: groups, teardown
+positional: groups, teardown, words
 options:
   _input:
     description: The magic variable C(hostvars).
@@ -35,6 +35,13 @@ options:
       - False plans what the inventory says.
     type: raw
     default: false
+  words:
+    description:
+      - Variables that a verb reads from the command line. One that the inventory gives to a host is a
+        problem, since it would decide without having been asked; unless the command line gives it, too.
+    type: list
+    elements: str
+    default: []
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -58,12 +65,13 @@ def lvs_plan(
     hostvars: Mapping[str, Mapping[str, Any]],
     groups: Mapping[str, list[str]],
     teardown: str | Literal[False] = False,
+    words: list[str] | None = None,
 ) -> dict[str, Any]:
     """Compile the plan, or say every problem of document and inventory; raises nothing."""
     from lvs_ansible.hostvars import planned
 
     names = None if teardown is False else str(teardown).replace(",", " ").split()
-    return planned(hostvars, groups, names)
+    return planned(hostvars, groups, names, [str(word) for word in words or ()])
 
 
 class FilterModule:

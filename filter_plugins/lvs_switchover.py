@@ -37,7 +37,9 @@ options:
     description: As for P(lvs_compare#filter), of the cluster's directors.
     type: dict
   force:
-    description: Accept connections that the target does not know, and servers that only its checks find dead.
+    description:
+      - Accept connections that the target does not know, and servers that only its checks find dead. Without
+        observations the word of the command line.
     type: bool
     default: false
   accept:
@@ -58,6 +60,10 @@ options:
     type: list
     elements: str
     default: []
+  wait:
+    description: Without observations, the word of the command line that says how long to wait.
+    type: str
+    default: "0"
 author: The LVS cluster toolkit's maintainers
 """
 
@@ -70,9 +76,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(problems), a list of texts. Where it is empty also C(cluster), C(directors) and C(instances), and with
-      observations C(before), C(leave) and C(after) by host, C(expected) by host, C(moves), C(changes),
-      C(settle_s) and C(summary).
+    - C(problems), a list of texts. Where it is empty also C(cluster), C(directors) and C(instances); without
+      observations C(force), a boolean, and C(wait_s), seconds; with observations C(before), C(leave) and
+      C(after) by host, C(expected) by host, C(moves), C(changes), C(settle_s) and C(summary).
   type: dict
 """
 
@@ -82,16 +88,17 @@ def lvs_switchover(  # noqa: PLR0913, PLR0917 - as the verb has them
     to: str | None,
     instance: str | None = "",
     observations: Mapping[str, Any] | None = None,
-    force: bool = False,
+    force: bool | str = False,
     accept: list[str] | str | None = None,
     reason: str = "",
     operator: str = "",
     changing: list[str] | None = None,
+    wait: str | int = "0",
 ) -> dict[str, Any]:
     """Decide; raises AnsibleFilterError where an observation cannot be read."""
     from lvs_model.observation import from_result
     from lvs_model.problems import ModelError
-    from lvs_model.switchover import asked, switchover
+    from lvs_model.switchover import asked, read_words, switchover
 
     accepted = accept or []
     if isinstance(accepted, str):
@@ -101,7 +108,8 @@ def lvs_switchover(  # noqa: PLR0913, PLR0917 - as the verb has them
     plain = json.loads(json.dumps([plan, observations, to or None, instance or None]))
     try:
         if plain[1] is None:
-            return {"problems": [], **asked(plain[0], plain[2], plain[3])}
+            words = read_words({"force": force, "wait": wait})
+            return {"problems": [], **asked(plain[0], plain[2], plain[3]), **words}
         seen = {host: from_result(result) for host, result in plain[1].items()}
         return {"problems": [], **switchover(plain[0], seen, plain[2], plain[3], options)}
     except ModelError as error:

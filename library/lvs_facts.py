@@ -149,6 +149,7 @@ observation:
     memory_kib: {type: int, description: Memory in KiB., sample: 4028452}
     boot_id: {type: str, description: The kernel's random id of this boot.}
     uptime_s: {type: float, description: Seconds since boot., sample: 86400.25}
+    time: {type: float, description: The node's own clock in seconds since 1970., sample: 1795400000.5}
     packages:
       description: Version by package, null if it is not fully installed.
       type: dict
@@ -250,11 +251,10 @@ observation:
            skipped: null}
     status:
       description:
-        - Null unless it was asked for. The node's clock C(time) in seconds since 1970; C(counters) with the
-          texts C(connections), C(totals) and C(rates) of ipvsadm, each null without IPVS; C(ages), lists of
-          interface, address and the seconds that it has been there; C(generations), the kept changes from old
-          to new, each with C(generation), C(state), C(started), C(commit), C(operator), C(reason), C(run) and
-          the count of its C(files).
+        - Null unless it was asked for. C(counters) with the texts C(connections), C(totals) and C(rates) of
+          ipvsadm, each null without IPVS; C(ages), lists of interface, address and the seconds that it has
+          been there; C(generations), the kept changes from old to new, each with C(generation), C(state),
+          C(started), C(commit), C(operator), C(reason), C(run) and the count of its C(files).
       type: dict
     adverts:
       description:
@@ -337,6 +337,8 @@ def observe(host: lvs_host.Host, wanted: dict[str, Any]) -> dict[str, Any]:
         lvs_ldirectord.view(host.problems, host.root) if wanted["ldirectord"] else None
     )
     observation["pacemaker"] = lvs_pacemaker.held(host.problems, host.root) if wanted["pacemaker"] else None
+    # Beside the ages of addresses, from which it tells since when they are there.
+    observation["time"] = time.time()
     observation["status"] = lvs_status.status(host) if wanted["status"] else None
     # At the end: all that was read before has cost no time beside the listening.
     heard = listener.heard(begin + wanted["adverts_s"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.vars import load_extra_vars
 
-from lvs_ansible.origins import is_template, located, plain_secrets
+from lvs_ansible.origins import is_template, located, place_of, plain_secrets
 from lvs_model.document import secret_paths
 from lvs_model.inventory import read_inventory
 from lvs_model.plan import compile_plan
@@ -19,18 +21,28 @@ Hostvars = Mapping[str, Mapping[str, Any]]
 
 _PREFIX = "lvs_"
 _DOCUMENT = "lvs_cluster"
+# Hosts of a problem that are named; the rest is counted.
+_SHOWN = 5
 
 
 def planned(
-    hostvars: Hostvars, groups: Mapping[str, Iterable[str]], teardown: list[str] | None = None
+    hostvars: Hostvars,
+    groups: Mapping[str, Iterable[str]],
+    teardown: list[str] | None = None,
+    words: Collection[str] = (),
 ) -> dict[str, Any]:
     """The plan of an inventory with its ``problems``; where there are any, there is only that key.
 
     ``hostvars`` and ``groups`` are Ansible's magic variables; ``teardown`` names clusters of which nothing
-    is to be left, None: the plan is carried out.
+    is to be left, None: the plan is carried out. ``words`` are variables that only the command line may
+    give: one that the inventory gives is a problem, unless the command line gives it, too.
     """
     members = {str(name): [str(host) for host in hosts] for name, hosts in groups.items()}
-    written = _written(hostvars)
+    # The command line's have been read when ansible-playbook began; no file is read here.
+    given = load_extra_vars(DataLoader()) if words else {}
+    written, unasked = _written(hostvars, [word for word in words if word not in given])
+    if unasked:
+        return {"problems": list(_unasked(unasked))}
     plain, problems = _Reader(hostvars, written, members).read()
     try:
         if problems:
@@ -46,13 +58,39 @@ def planned(
     return {"problems": [], **plan}
 
 
-def _written(hostvars: Hostvars) -> dict[str, dict[str, Any]]:
-    """Each host's variables of the toolkit as they were written, templates and vaults unresolved."""
+def _written(
+    hostvars: Hostvars, words: Collection[str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, list[str]]]]:
+    """Each host's variables of the toolkit as they were written, templates and vaults unresolved.
+
+    And by word that is a variable of hosts, the hosts by the place where it was written.
+    """
     raw = getattr(hostvars, "raw_get", hostvars.__getitem__)
-    return {
-        str(host): {str(key): value for key, value in raw(host).items() if str(key).startswith(_PREFIX)}
-        for host in hostvars
-    }
+    written: dict[str, dict[str, Any]] = {}
+    unasked: dict[str, dict[str, list[str]]] = {}
+    for host in hostvars:
+        own = raw(host)
+        written[str(host)] = {str(key): value for key, value in own.items() if str(key).startswith(_PREFIX)}
+        for word in words:
+            if word in own:
+                # Of a number or a boolean nothing is known but where its name stands.
+                name = next(key for key in own if key == word)
+                place = place_of(own[word]) or place_of(name)
+                unasked.setdefault(word, {}).setdefault(place, []).append(str(host))
+    return written, unasked
+
+
+def _unasked(found: Mapping[str, Mapping[str, list[str]]]) -> Iterator[str]:
+    """What to do about words of the command line that are variables of hosts, ``found`` by _written."""
+    for word, places in found.items():
+        for place, hosts in places.items():
+            more = f" and {len(hosts) - _SHOWN} more" if len(hosts) > _SHOWN else ""
+            what = (
+                f"the inventory gives {', '.join(hosts[:_SHOWN])}{more} a variable of this name, and would "
+                "decide what only the command line may"
+            )
+            remedy = f"give the variable another name there, or say what is meant: -e {word}=..."
+            yield f"{place}{Problem(word, what, remedy)}"
 
 
 def _plain_secrets(written: Mapping[str, Mapping[str, Any]]) -> list[str]:

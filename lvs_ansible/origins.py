@@ -78,6 +78,12 @@ def located(problems: Iterable[Problem], hostvars: Mapping[str, Mapping[str, Any
     return [f"{_place(problem.path, hostvars)}{problem}" for problem in problems]
 
 
+def place_of(value: object) -> str:
+    """The file and line where a value was written, to stand before a problem; empty where not known."""
+    found = _origin(value)
+    return f"{_shown(*found)}: " if found else ""
+
+
 def _place(path: str, hostvars: Mapping[str, Mapping[str, Any]]) -> str:
     root = _ROOT.match(path)
     if root is None:

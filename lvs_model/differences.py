@@ -12,6 +12,7 @@ from lvs_model.components.keepalived.sync import DRIFT as NO_SYNC
 from lvs_model.components.nftables import RULES, comparable
 from lvs_model.components.pacemaker import DRIFT
 from lvs_model.observation import Observation
+from lvs_model.overrides import DRAINED, FOLDER
 
 # A switchover that is under way has other numbers than recorded; keepalived-demoted waits as long.
 _UNDER_WAY_S = 60.0
@@ -253,11 +254,27 @@ def _nftables(planned: dict[str, Any], seen: Observation) -> list[Difference]:
 
 
 def _stale(planned: dict[str, Any], seen: Observation) -> list[Difference]:
-    """Files of ours that the plan does not have any more."""
+    """Files of ours that the plan does not have any more, and records of real servers that have left.
+
+    These drain nobody; lvs-override keeps them for a director that goes back, until the last step.
+    """
     wanted = {file["path"] for file in planned["files"]}
+    servers = {one["host"] for entry in planned.get("ipvs", {}).values() for one in entry["servers"].values()}
     return [
-        Difference("stale", f"{path} is not needed any more", path)
-        for path in sorted(set(seen.raw.get("managed") or []) - wanted)
+        *(
+            Difference("stale", f"{path} is not needed any more", path)
+            for path in sorted(set(seen.raw.get("managed") or []) - wanted)
+        ),
+        *(
+            Difference(
+                "stale",
+                f"the record that {drain.host} is drained is not needed any more",
+                f"{FOLDER}/{DRAINED}{drain.host}.json",
+            )
+            for drain in seen.overrides.drains
+            # Without services there is no lvs-override either, and a host that holds nothing forgets it all.
+            if servers and drain.host not in servers
+        ),
     ]
 
 

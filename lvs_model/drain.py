@@ -15,11 +15,13 @@ from lvs_model.checks_view import down_servers
 from lvs_model.components.overrides import CONFIGURATION, TOOL
 from lvs_model.drain_asked import Asked, concerned, directors_of, pools
 from lvs_model.observation import Observation
-from lvs_model.overrides import Drain, as_overridden, merged
+from lvs_model.overrides import Drain, as_overridden, merged, moment
 from lvs_model.problems import ModelError, Problem
 
 # Looks at a director while connections end: so many at most, and not more often than each so many seconds.
 _LOOKS, _LEAST_S = 12, 5
+# Seconds by which a director's clock may differ from the controller's where a drain ends by itself.
+_CLOCKS_APART_S = 60
 NO_REASON = "no reason given"
 
 
@@ -95,6 +97,7 @@ def _drain(site: _Site, operator: str, now: int) -> dict[str, Any]:
     arguments: dict[str, list[str]] = {}
     owners: dict[str, list[str]] = {}
     lines: list[str] = [f"forced although {problem.what}" for problem in risks]
+    clocks: list[Problem] = []
     for cluster, services in site.clusters.items():
         old = site.known(cluster)
         if old is not None and _somebody_elses(asked, old):
@@ -105,15 +108,15 @@ def _drain(site: _Site, operator: str, now: int) -> dict[str, Any]:
         else:
             new = _wanted(asked, services, old, pools(plan)[asked.host][cluster], operator, now)
             lines.append(f"{cluster}: {new}" + _until(new, now))
-            arguments |= {
-                host: _drain_arguments(new)
-                for host in plan["clusters"][cluster]["directors"]
-                if host in site.seen
-            }
+            mine = {host: _drain_arguments(new) for host in _seen_directors(site, cluster)}
+            clocks += _other_clocks(site, mine, new, now)
+            arguments |= mine
         named = [word for name in services for word in ("--service", name)]
         owners |= {host: ["wait", asked.host, *named] for host in site.owners(cluster)}
         if not site.owners(cluster):
             lines.append(f"{cluster}: no director that was seen owns a VIP: nothing to wait for")
+    if clocks:
+        raise ModelError(clocks)
     changes = any(not _same(site.seen[host], asked.host, words) for host, words in arguments.items())
     return {
         "steps": [
@@ -126,6 +129,24 @@ def _drain(site: _Site, operator: str, now: int) -> dict[str, Any]:
         "changes": changes,
         "summary": lines if changes else [f"{asked.host} is drained as asked already", *lines],
     }
+
+
+def _other_clocks(site: _Site, told: dict[str, list[str]], drain: Drain, now: int) -> Iterator[Problem]:
+    """Directors whose own clock would end a drain at another time than is meant: the record says when.
+
+    All directors have the same record, so none of them can count from its own clock.
+    """
+    for host, words in told.items():
+        own = site.seen[host].clock
+        if drain.until is None or own is None or _same(site.seen[host], drain.host, words):
+            continue
+        if abs(own - now) > _CLOCKS_APART_S:
+            what = (
+                f"its clock says {moment(own)} and the controller's {moment(now)}: the drain would not end "
+                "there when it is meant to"
+            )
+            remedy = "set the clocks (timedatectl), or leave out expires and restore it when it is time"
+            yield Problem(f"host {host}", what, remedy)
 
 
 def _restore(site: _Site) -> dict[str, Any]:
@@ -172,7 +193,7 @@ def _somebody_elses(asked: Asked, old: Drain) -> bool:
 
 def _only_own(asked: Asked) -> list[str]:
     """What has lvs-override look again, when nobody else changes records."""
-    return ["--only-reason", asked.reason or NO_REASON] if asked.only_own else []
+    return [f"--only-reason={asked.reason or NO_REASON}"] if asked.only_own else []
 
 
 def _seen_directors(site: _Site, cluster: str) -> list[str]:
@@ -307,7 +328,8 @@ def _wanted(
 
 
 def _drain_arguments(drain: Drain) -> list[str]:
-    words = ["drain", drain.host, "--reason", drain.reason, "--operator", drain.operator]
+    # In one word: a reason may begin with a dash.
+    words = ["drain", drain.host, f"--reason={drain.reason}", "--operator", drain.operator]
     words += ["--since", str(int(drain.since)), "--weight", str(drain.weight)]
     words += ["--until", str(int(drain.until))] if drain.until is not None else []
     return words + [word for name in drain.services or () for word in ("--service", name)]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lvs_model.problems import ModelError, Problem
+from lvs_model.words import seconds, yes
 
-_DURATION = re.compile(r"(\d{1,6})([smhd]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_STEPS = 20
-_YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
 @dataclass(frozen=True)
@@ -43,19 +40,6 @@ def read_asked(options: Mapping[str, Any]) -> Asked:
     given = {name: value for name, value in options.items() if value not in (None, "", [])}
     problems: list[Problem] = []
 
-    def seconds(name: str, default: int | None) -> int | None:
-        text = str(given.get(name, "")).strip()
-        found = _DURATION.fullmatch(text)
-        if not text:
-            return default
-        if found is None or (name == "expires" and int(found[1]) == 0):
-            example = "-e expires=90m" if name == "expires" else f"-e {name}=120"
-            problems.append(
-                Problem(name, f"{text!r} is no duration", f"write one like {example} (s, m, h or d)")
-            )
-            return default
-        return int(found[1]) * _SECONDS[found[2]]
-
     host = str(given.get("host", "")).strip()
     if not host:
         problems.append(Problem("host", "which real server is not said", "name it: -e host=NAME"))
@@ -66,19 +50,16 @@ def read_asked(options: Mapping[str, Any]) -> Asked:
         what = f"{steps!r} is no number of steps"
         problems.append(Problem("steps", what, f"give one from 1 to {_MOST_STEPS}"))
         steps = "1"
-    force = str(given.get("force", "false")).strip().lower()
-    if force not in _YES + _NO:
-        problems.append(Problem("force", f"{force!r} is neither true nor false", "write -e force=true"))
     asked = Asked(
         host=host,
         services=tuple(sorted({str(name) for name in names})),
         reason=str(given["reason"]).strip() if "reason" in given else None,
-        expires_s=seconds("expires", None),
-        wait_s=seconds("wait", 60) or 0,
-        force=force in _YES,
+        expires_s=seconds(given, "expires", 0, problems, least=1, example="90m") or None,
+        wait_s=seconds(given, "wait", 60, problems),
+        force=yes(given, "force", problems),
         steps=int(steps),
-        every_s=seconds("every", 10) or 0,
-        only_own=str(given.get("only_own", "false")).strip().lower() in _YES,
+        every_s=seconds(given, "every", 10, problems),
+        only_own=yes(given, "only_own", problems),
     )
     if problems:
         raise ModelError(problems)

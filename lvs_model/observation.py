@@ -55,6 +55,12 @@ class Observation:
     host: str
     raw: dict[str, Any]
 
+    @property
+    def clock(self) -> float | None:
+        """The host's own time when it was looked at, in seconds since 1970."""
+        told = self.raw.get("time")
+        return None if told is None else float(told)
+
     @cached_property
     def os(self) -> tuple[str, str]:
         """The system's id and version, such as ("debian", "13") (os-release(5))."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 STATE = "/var/lib/lvs-toolkit"
@@ -16,6 +17,11 @@ FOLDER = f"{STATE}/overrides"
 DRAINED = "drained/"
 DEMOTED = "demoted.json"
 LOCK = "cluster-lock-"
+
+
+def moment(seconds: float) -> str:
+    """A time of a record as people and scripts read it: UTC, to the second (RFC 3339)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)

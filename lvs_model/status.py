@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from lvs_model.checks_view import down_servers
 from lvs_model.differences import host_differences
 from lvs_model.observation import Observation
-from lvs_model.overrides import Demotion, Drain, Lock, as_overridden
+from lvs_model.overrides import Demotion, Drain, Lock, as_overridden, moment
 from lvs_model.status_alarms import alarms
 from lvs_model.status_services import services
 from lvs_model.verdict import judge
@@ -150,17 +149,12 @@ def _warnings(found: _Found, name: str, hosts: dict[str, Any]) -> Iterator[str]:
             for server in sorted(servers):
                 yield f"{host}: its checks find real server {server} of {key} dead"
         for drain in one.overrides.drains:
-            if drain.until is not None and drain.until < _clock(one):
+            if drain.until is not None and drain.until < (one.clock or 0):
                 yield f"{host}: {drain}; it should have ended at {moment(drain.until)}"
     for host in hosts:
         if host in found.seen:
             for problem in found.seen[host].raw.get("problems") or []:
                 yield f"{host}: {problem}"
-
-
-def _clock(seen: Observation) -> float:
-    """A host's own time, in seconds since 1970; 0 where it was not asked."""
-    return float((seen.raw.get("status") or {}).get("time") or 0)
 
 
 def _drains(directors: dict[str, Observation]) -> list[Drain]:
@@ -217,7 +211,7 @@ def _vip(instance: dict[str, Any], vip: str, directors: dict[str, Observation]) 
         "router_id": instance["router_id"],
         "owners": owners,
         "sure": all(host in directors for host in instance["priorities"]),
-        "since": None if age is None else moment(_clock(directors[owners[0]]) - age),
+        "since": None if age is None else moment((directors[owners[0]].clock or 0) - age),
         "owned_s": age,
     }
 
@@ -237,8 +231,3 @@ def _director(found: _Found, name: str, host: str) -> dict[str, Any]:
         "packages": {key: value for key in _DAEMONS if (value := seen.raw["packages"].get(key))},
         "demoted": None if demotion is None else _timed(demotion),
     }
-
-
-def moment(seconds: float) -> str:
-    """A time as people and scripts read it: UTC, to the second (RFC 3339)."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,7 +8,7 @@ on; without, nothing is left behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lvs_model.differences import file_differences
@@ -17,6 +17,7 @@ from lvs_model.problems import ModelError, Problem
 from lvs_model.standby_fitness import unfit
 from lvs_model.switchover_places import Mover, movers
 from lvs_model.switchover_steps import Site, steps_of
+from lvs_model.words import seconds, yes
 
 
 def asked(plan: dict[str, Any], to: str | None, instance: str | None = None) -> dict[str, Any]:
@@ -52,6 +53,15 @@ def asked(plan: dict[str, Any], to: str | None, instance: str | None = None) -> 
         "directors": list(cluster["directors"]),
         "instances": [instance] if instance else mine,
     }
+
+
+def read_words(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How the command line wants it: ``force``, a boolean, and ``wait_s``, seconds. Raises ModelError."""
+    problems: list[Problem] = []
+    found = {"force": yes(given, "force", problems), "wait_s": seconds(given, "wait", 0, problems)}
+    if problems:
+        raise ModelError(problems)
+    return found
 
 
 def switchover(

@@ -40,9 +40,8 @@ class Age(NamedTuple):
 
 
 def status(host: Host) -> dict[str, Any]:
-    """Read IPVS's counters, the ages of the node's addresses, its kept changes, and its clock."""
+    """Read IPVS's counters, the ages of the node's addresses, and its kept changes."""
     return {
-        "time": time.time(),
         "counters": counters(host),
         "ages": [list(age) for age in ages(host)],
         "generations": generations(host),

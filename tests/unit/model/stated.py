@@ -79,9 +79,9 @@ class StatedSite(Site):
             table = planned.get("ipvs", {}) if raw["ipvs"]["table"] else {}
             addresses = Observation(host, raw).addresses
             raw["uptime_s"] = 273600.0
+            raw["time"] = NOW
             raw["adverts"] = []
             raw["status"] = {
-                "time": NOW,
                 "counters": listings(table) if raw["ipvs"]["proc"] else {},
                 "ages": [[interface, address, 3660.0] for address, interface in addresses.items()],
                 "generations": GENERATIONS,

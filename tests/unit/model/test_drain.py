@@ -165,7 +165,7 @@ def test_what_ldirectord_cannot_do_is_refused(words: dict[str, Any], told: str) 
 def test_every_director_is_told_the_same_and_only_the_owner_is_waited_for() -> None:
     found = drain(Site(), reason="new disk", expires="2h", wait="100")
 
-    words = f"drain web1 --reason new disk --operator ana --since {NOW} --weight 0 --until {NOW + 7200}"
+    words = f"drain web1 --reason=new disk --operator ana --since {NOW} --weight 0 --until {NOW + 7200}"
     assert told(found) == told(found, "lb2") == [words]
     assert found["owners"] == {"lb1": ["wait", "web1", "--service", "www"]}
     assert (found["wait_s"], found["look_s"], found["changes"]) == (100, 9, True)
@@ -184,6 +184,39 @@ def test_some_services_of_a_real_server() -> None:
     assert found["summary"] == ["edge: web1 (two) is drained by ana: no reason given, until it is restored"]
 
 
+@pytest.mark.parametrize("ahead", [-60, 0, 60])
+def test_clocks_that_are_nearly_alike_do_no_harm(ahead: int) -> None:
+    site = Site()
+    site.seen["lb2"]["time"] = NOW + ahead
+
+    assert drain(site, expires="30s")["changes"]
+
+
+@pytest.mark.parametrize(("ahead", "there"), [(-61, "13:45:39"), (3600, "14:46:40")])
+def test_a_director_with_another_clock_is_refused_where_the_drain_ends_by_itself(
+    ahead: int, there: str
+) -> None:
+    site = Site()
+    site.seen["lb1"]["time"] = NOW
+    site.seen["lb2"]["time"] = NOW + ahead
+
+    assert refused(drain, site, expires="30m") == [
+        f"host lb2: its clock says 1970-01-12T{there}Z and the controller's 1970-01-12T13:46:40Z: the drain "
+        "would not end there when it is meant to: set the clocks (timedatectl), or leave out expires and "
+        "restore it when it is time"
+    ]
+    assert drain(site)["changes"], "one that does not end by itself needs no clock"
+
+
+def test_what_ends_by_itself_and_is_known_already_is_not_refused() -> None:
+    site = Site()
+    drained(site, until=NOW + 600)
+    site.seen["lb2"]["time"] = NOW + 3600
+
+    assert drain(site)["changes"] is False
+    assert drain(site, "restore", steps="2")["changes"]
+
+
 def drained(site: Site, *hosts: str, server: str = "web1", **changes: Any) -> None:  # noqa: ANN401
     for host in hosts or ("lb1", "lb2"):
         site.seen[host].setdefault("overrides", []).append(record(server, **changes))
@@ -196,15 +229,15 @@ def test_again_changes_nothing() -> None:
     found = drain(site)
 
     assert found["changes"] is False
-    assert told(found) == ["drain web1 --reason new disk --operator ana --since 1000 --weight 0"]
+    assert told(found) == ["drain web1 --reason=new disk --operator ana --since 1000 --weight 0"]
     assert found["summary"][0] == "web1 is drained as asked already"
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ({"reason": "other"}, f"--reason other --operator ana --since {NOW} --weight 0"),
-        ({"expires": "10"}, f"--reason new disk --operator ana --since {NOW} --weight 0 --until {NOW + 10}"),
+        ({"reason": "other"}, f"--reason=other --operator ana --since {NOW} --weight 0"),
+        ({"expires": "10"}, f"--reason=new disk --operator ana --since {NOW} --weight 0 --until {NOW + 10}"),
     ],
 )
 def test_again_with_other_words_changes_the_record(words: dict[str, Any], expected: str) -> None:
@@ -233,7 +266,7 @@ def test_a_director_that_does_not_know_is_told_what_the_other_one_knows() -> Non
     assert (
         told(found)
         == told(found, "lb2")
-        == ["drain web1 --reason new disk --operator bob --since 1000 --weight 0"]
+        == ["drain web1 --reason=new disk --operator bob --since 1000 --weight 0"]
     )
 
 
@@ -387,10 +420,10 @@ def test_directors_look_again_whose_record_it_is() -> None:
     site = Site()
     mine: dict[str, Any] = {"only_own": True, "reason": "update"}
 
-    assert told(drain(site, **mine))[0].endswith("--weight 0 --only-reason update")
+    assert told(drain(site, **mine))[0].endswith("--weight 0 --only-reason=update")
     drained(site, reason="update")
     assert drain(site, **mine)["changes"] is False
-    assert told(drain(site, "restore", **mine)) == ["restore web1 --only-reason update"]
+    assert told(drain(site, "restore", **mine)) == ["restore web1 --only-reason=update"]
 
 
 def test_a_run_that_changes_the_cluster_is_told_and_not_waited_for() -> None:
@@ -403,7 +436,7 @@ def test_a_run_that_changes_the_cluster_is_told_and_not_waited_for() -> None:
     assert drain(site)["summary"][1:] == ["note: bob changes edge just now (run 4f1c: add web4); both go on"]
 
 
-BEGIN = "drain web1 --reason new disk --operator ana --since 1000 --weight"
+BEGIN = "drain web1 --reason=new disk --operator ana --since 1000 --weight"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -15,9 +16,11 @@ import pytest
 from lvs_model.components.keepalived.drains import FOLDER as TRACKED
 from lvs_model.components.ldirectord import MAINTENANCE
 from lvs_model.components.overrides import CONFIGURATION, TOOL
+from lvs_model.drain import work
+from lvs_model.drain_asked import Asked
 from lvs_model.overrides import FOLDER, Drain, overrides
 
-from .builders import Case
+from .builders import Case, Site
 from .rule_cases.engines import UNDER
 
 NOTHING = "-1000000000\n"
@@ -51,9 +54,9 @@ class Director:
         fake.chmod(0o755)
         self.kernel()
 
-    def deploy(self) -> None:
-        """Lay down what the case's plan has for it."""
-        for file in self.case.plan()["hosts"]["lb1"]["files"]:
+    def deploy(self, case: Case | None = None) -> None:
+        """Lay down what a plan has for it, by default that of its case."""
+        for file in (case or self.case).plan()["hosts"]["lb1"]["files"]:
             if file["path"] in {TOOL, CONFIGURATION}:
                 text = file["content"]
                 for path in (CONFIGURATION, FOLDER, TRACKED, MAINTENANCE):
@@ -161,6 +164,17 @@ def test_a_record_says_what_was_said(director: Director) -> None:
     assert director.told("show")["records"] == {"web1": record}
 
 
+@pytest.mark.parametrize("reason", ["-", "--force", "-disk", "new disk"])
+def test_any_text_is_a_reason_as_the_verbs_tell_it(director: Director, reason: str) -> None:
+    """The command line of a drain, and of one that leaves other reasons alone."""
+    asked = Asked("web1", reason=reason, only_own=True)
+    (step,) = work("drain", director.case.plan(), Site().seen, asked, operator="ana")["steps"]
+
+    assert director.told(*step["arguments"]["lb1"])["changed"] is True
+    (record,) = director.records.values()
+    assert record["reason"] == reason
+
+
 def test_again_changes_nothing_and_restoring_leaves_nothing(director: Director) -> None:
     words = ["drain", "web1", *BY, "--since", "1000"]
 
@@ -235,14 +249,41 @@ def test_another_weight_in_the_plan_leaves_the_same_part_of_it(director: Directo
     assert director.files(TRACKED) == {"www.web1": "-5\n", "two.web1": "-5\n"}
 
 
-def test_a_real_server_that_leaves_its_pool_leaves_nothing_behind(director: Director) -> None:
+def test_a_director_that_goes_back_has_the_server_drained_all_the_time(director: Director) -> None:
+    """Keepalived reads the files while the former configuration runs still, or again."""
     director.told("drain", "web1", *BY)
+    director.told("drain", "web2", *BY)
+    before, files = director.records, director.files(TRACKED)
+    without = copy.deepcopy(director.case)
+    without.hostvars["web1"]["lvs_state"] = "disabled"
+    without.hostvars["web1"].pop("lvs_services")
+    director.deploy(without)
+
+    assert director.told("settle")["changed"] is False
+    assert (director.records, director.files(TRACKED)) == (before, files)
+    director.told("restore", "web2")
+    assert set(director.files(TRACKED)) == {"www.web1", "two.web1"}
+
+    director.deploy()
+    assert director.told("settle")["changed"] is False
+
+
+def test_a_record_without_a_server_goes_with_its_files(director: Director) -> None:
+    """The last step of a deployment removes it, or its time is over."""
+    director.told("drain", "web1", *BY, "--until", str(int(time.time()) + 3600))
+    director.told("drain", "web2", *BY)
     director.case.hostvars["web1"]["lvs_state"] = "disabled"
     director.case.hostvars["web1"].pop("lvs_services")
+    director.case.hostvars["web2"]["lvs_state"] = "disabled"
     director.deploy()
-
+    director.path(f"{FOLDER}/drained/web2.json").unlink()
     director.told("settle")
+    assert set(director.records) == {"web1.json"}
 
+    place = director.path(f"{FOLDER}/drained/web1.json")
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"until": 1}))
+
+    assert director.told("settle")["changed"] is True
     assert (director.records, director.files(TRACKED)) == ({}, {})
 
 
@@ -389,11 +430,16 @@ def test_files_of_the_operators_own_stay(under_ldirectord: Director) -> None:
     assert set(under_ldirectord.files(MAINTENANCE)) == {"otherhost"}
 
 
-def test_a_server_that_leaves_ldirectords_pool_leaves_no_file_behind(under_ldirectord: Director) -> None:
+def test_a_server_that_leaves_ldirectords_pool_stays_drained_until_its_record_goes(
+    under_ldirectord: Director,
+) -> None:
     under_ldirectord.told("drain", "web1", *BY)
     under_ldirectord.case.hostvars["web1"]["lvs_state"] = "disabled"
     under_ldirectord.deploy()
 
     under_ldirectord.told("settle")
+    assert list(under_ldirectord.files(MAINTENANCE)) == ["192.0.2.21"]
 
+    under_ldirectord.path(f"{FOLDER}/drained/web1.json").unlink()
+    under_ldirectord.told("settle")
     assert (under_ldirectord.records, under_ldirectord.files(MAINTENANCE)) == ({}, {})

@@ -210,3 +210,48 @@ def test_a_damaged_record_fails_the_proof() -> None:
     (failed,) = findings(site)["failed"]
 
     assert failed.startswith("lb1: /var/lib/lvs-toolkit/overrides/drained/web1.json is not understood")
+
+
+RECORD = "/var/lib/lvs-toolkit/overrides/drained/web9.json"
+
+
+def left(*hosts: str) -> Site:
+    """Directors that have the record of a real server which is in no pool any more."""
+    site = Site()
+    for host in hosts:
+        site.seen[host]["overrides"] = [record("web9")]
+    return site
+
+
+def test_the_record_of_a_server_that_has_left_goes_when_no_director_can_go_back() -> None:
+    found = work(left("lb1", "lb2"))
+
+    assert found["contract"] == ["lb1", "lb2"]
+    assert (found["expand"], found["directors"]) == ([], [])
+    for host in ("lb1", "lb2"):
+        assert found["hosts"][host]["changes"] == ["the record that web9 is drained is not needed any more"]
+        assert found["hosts"][host]["remove"] == [{"path": RECORD, "state": "absent"}]
+
+
+def test_it_stays_while_a_director_was_not_seen() -> None:
+    site = left("lb1")
+    site.seen["lb2"] = {}
+
+    assert work(site, "lb2")["contract"] == []
+
+
+def test_it_is_no_reason_to_take_a_change_back() -> None:
+    site = left("lb1")
+
+    assert host_work(site.plan["hosts"]["lb1"], "lb1", site.seen["lb1"])["changes"] == []
+
+
+def test_without_services_there_is_nothing_to_drain() -> None:
+    case = Case()
+    case.document["services"] = []
+    case.document["failover"]["vips"] = ["192.0.2.10"]
+    del case.document["connection_sync"]
+    site = Site(case.plan())
+    site.seen["lb1"]["overrides"] = [record("web9")]
+
+    assert "lb1" not in work(site)["hosts"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lvs_model.problems import ModelError
-from lvs_model.switchover import arrived, asked, switchover
+from lvs_model.switchover import arrived, asked, read_words, switchover
 
 from .builders import Case, Site
 from .changes import Change
@@ -492,3 +492,26 @@ def test_observations_are_not_changed() -> None:
     decided(found, "lb2")
 
     assert found.seen == before
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"force": False, "wait_s": 0}),
+        ({"force": "yes", "wait": "5m"}, {"force": True, "wait_s": 300}),
+        ({"force": True, "wait": 90}, {"force": True, "wait_s": 90}),
+        ({"force": "", "wait": None}, {"force": False, "wait_s": 0}),
+    ],
+)
+def test_the_words_of_the_command_line_are_read(given: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert read_words(given) == expected
+
+
+def test_words_that_say_nothing_are_told_together() -> None:
+    with pytest.raises(ModelError) as error:
+        read_words({"force": "perhaps", "wait": "5 min"})
+
+    assert [str(problem) for problem in error.value.problems] == [
+        "force: 'perhaps' is neither true nor false: write -e force=true",
+        "wait: '5 min' is no duration: write one like -e wait=120 (s, m, h or d)",
+    ]

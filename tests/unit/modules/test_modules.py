@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -113,6 +114,7 @@ def test_facts_by_ansible_in_check_mode(tmp_path: Path) -> None:
     assert result["changed"] is False
     observation = result["observation"]
     assert observation["schema"] == 1
+    assert abs(observation["time"] - time.time()) < 60
     assert observation["sysctls"] == {"kernel.ostype": "Linux"}
     assert observation["files"][str(file)]["size"] == 5
     assert observation["files"][str(file)]["marked"] is True

@@ -83,6 +83,18 @@ class Estate:
         """Make a host unreachable."""
         (self.hosts / host).rename(self.folder / f"gone-{host}")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """In which ansible-playbook finds the simulated hosts."""
+        return {
+            **os.environ,
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins"),
+            "ANSIBLE_TRANSPORT": "simulated",
+            "ANSIBLE_PIPELINING": "true",
+            "LVS_SIMULATED": str(self.hosts),
+        }
+
     def run(self, playbook: str, *options: str) -> Run:
         """Run a playbook of the project."""
         for log in self.hosts.glob("*/executions"):
@@ -93,14 +105,9 @@ class Estate:
             [ROOT / ".venv/bin/ansible-playbook", "-i", self.inventory, playbook, *options],
             cwd=ROOT,
             env={
-                **os.environ,
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins"),
-                "ANSIBLE_TRANSPORT": "simulated",
-                "ANSIBLE_PIPELINING": "true",
+                **self.environment,
                 "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "lab/callbacks"),
                 "LVS_RECAP_FILE": str(recap),
-                "LVS_SIMULATED": str(self.hosts),
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -61,7 +61,7 @@ def test_every_director_is_told_and_the_owner_is_watched(estate: Estate) -> None
     # No real server and no client is asked anything: web1 may be off by now.
     assert run.executions == {"lb1": ["lvs_facts", *[COMMAND] * 3], "lb2": ["lvs_facts", COMMAND]}
     told, *looks = commands(estate, "lb1")
-    assert told[:5] == [TOOL, "drain", "web1", "--reason", "new disk"]
+    assert told[:4] == [TOOL, "drain", "web1", "--reason=new disk"]
     assert commands(estate, "lb2") == [told]
     assert looks == [[TOOL, "wait", "web1", "--service", "www", "5"]] * 2
     assert changed(run) == {"lb1": 1, "lb2": 1}

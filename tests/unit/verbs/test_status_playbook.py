@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from filter_plugins.lvs_status_problems import lvs_status_problems
 from lvs_model.status_text import status_lines
+from tests.unit.model.cases import ROOT
 from tests.unit.model.judged import checks
 from tests.unit.model.stated import StatedSite
 
@@ -72,6 +75,31 @@ def test_what_is_not_healthy_is_told_and_the_exit_code_is_not_0(estate: Estate) 
     assert found["clusters"]["edge"]["alarms"] == ["lb2 is unreachable"]
     assert "edge: lb2 is unreachable" in run.text
     assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_what_is_written_for_scripts_runs_in_sh(estate: Estate, healthy: bool) -> None:
+    """As it is written in the docs, but for the place of the file."""
+    text = (ROOT / "docs" / "operations.md").read_text().split("\nFor scripts, ")[1]
+    script = "".join(line for line in text.splitlines(keepends=True)[1:8] if line.startswith("    "))
+    place = estate.folder / "status.json"
+    if not healthy:
+        estate.gone("lb2")
+
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script.replace("/run/lvs-status.json", str(place))],
+        cwd=ROOT,
+        env=estate.environment
+        | {"ANSIBLE_INVENTORY": str(estate.inventory), "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    assert done.stdout == ("healthy\n" if healthy else "not healthy, or not known\n"), done.stderr
+    assert json.loads(place.read_text())["healthy"] is healthy
 
 
 def test_an_unreachable_real_server_is_a_warning_and_no_failure(estate: Estate) -> None:

@@ -71,6 +71,17 @@ def test_a_director_that_nobody_knows_is_refused_before_anybody_is_asked(tmp_pat
     assert on.calls() == []
 
 
+def test_words_that_say_nothing_are_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    on = stage(tmp_path)
+
+    done = on.play("switchover.yml", "-e", "to=lb2", "-e", "wait=soon", "-e", "force=perhaps")
+
+    assert done.returncode == 2
+    assert "force: 'perhaps' is neither true nor false" in done.stdout
+    assert "wait: 'soon' is no duration: write one like -e wait=120 (s, m, h or d)" in done.stdout
+    assert on.calls() == []
+
+
 def test_an_unfit_director_is_refused_with_its_reasons(tmp_path: Path) -> None:
     on = stage(tmp_path)
     on.site.seen["lb2"]["ipvs"]["daemons"] = ""
@@ -195,7 +206,7 @@ def test_it_waits_for_a_new_owner_that_is_not_ready(tmp_path: Path) -> None:
     on.show(on.site)
     on.show(Site(on.site.plan), "then.lb2.lvs_facts", "lb2")
 
-    done = on.play("switchover.yml", "-e", "to=lb2", "-e", "wait=30")
+    done = on.play("switchover.yml", "-e", "to=lb2", "-e", "wait=1m")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "waiting: host lb2: its connection sync daemon (backup) does not run" in done.stdout
