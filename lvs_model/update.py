@@ -18,6 +18,7 @@ from lvs_model.observation import Observation
 from lvs_model.overrides import Drain, as_overridden, with_drains
 from lvs_model.problems import ModelError, Problem
 from lvs_model.switchover_places import movers
+from lvs_model.words import seconds
 
 WHAT = {"packages": "upgrades all packages", "reboot": "boots every host anew"}
 DAY_S = 86400
@@ -31,10 +32,11 @@ def asked(
     *,
     now: float | None = None,
 ) -> dict[str, Any]:
-    """What an update's command line means: the ``cluster``, its ``directors`` and its ``hosts``.
+    """What an update's command line means: the ``cluster``, its ``directors`` and its ``hosts``; and times.
 
     ``options``: ``what``, ``cluster`` (may be empty where there is one only), ``batch``, ``resume`` and the
-    seconds ``wait``, ``sync_wait`` and ``reboot_timeout``, as text. ``before`` is what an interrupted run has
+    durations ``wait``, ``sync_wait`` and ``reboot_timeout``, as text; the latter are told in seconds
+    (``wait_s`` and so on). ``before`` is what an interrupted run has
     left, of a cluster of that name; None where there is none or it is not to count. ``now`` is Unix time, by
     default this moment's. Raises ModelError where something is named that is not there.
     """
@@ -51,9 +53,10 @@ def asked(
     batch = str(options.get("batch") or "1")
     if not batch.isdigit() or not int(batch):
         problems.append(Problem("batch", f"{batch} is no number of real servers", "give 1 or more"))
-    for word in ("wait", "sync_wait", "reboot_timeout"):
-        if not str(options.get(word, 0)).isdigit():
-            problems.append(Problem(word, f"{options[word]} is no number of seconds", "give 0 or more"))
+    times = {
+        f"{word}_s": seconds(options, word, default, problems)
+        for word, default in (("wait", 60), ("sync_wait", 300), ("reboot_timeout", 600))
+    }
     resume = str(options.get("resume") or "").lower()
     if resume not in {"", "true", "false"}:
         problems.append(Problem("resume", f"{resume} is neither true nor false", "give one, or leave it out"))
@@ -67,6 +70,7 @@ def asked(
         "cluster": name,
         "directors": list(plan["clusters"][name]["directors"]),
         "hosts": hosts,
+        **times,
     }
 
 

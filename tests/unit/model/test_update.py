@@ -277,14 +277,22 @@ def test_an_unheld_package_is_what_an_interrupted_run_has_left() -> None:
         ({"what": "all"}, "what: all is no update: -e what=packages or reboot"),
         ({"cluster": "web"}, "cluster: there is no cluster 'web': one at a time: -e cluster=NAME, of edge"),
         ({"batch": "0"}, "batch: 0 is no number of real servers: give 1 or more"),
-        ({"wait": "5m"}, "wait: 5m is no number of seconds: give 0 or more"),
-        ({"sync_wait": "5m"}, "sync_wait: 5m is no number of seconds: give 0 or more"),
-        ({"reboot_timeout": ""}, "reboot_timeout:  is no number of seconds: give 0 or more"),
+        ({"wait": "soon"}, "wait: 'soon' is no duration: write one like -e wait=120 (s, m, h or d)"),
+        (
+            {"sync_wait": "5x"},
+            "sync_wait: '5x' is no duration: write one like -e sync_wait=120 (s, m, h or d)",
+        ),
         ({"resume": "perhaps"}, "resume: perhaps is neither true nor false: give one, or leave it out"),
     ],
 )
 def test_a_command_line_that_says_what_cannot_be_done(options: dict[str, str], said: str) -> None:
     assert refused(lambda: asked(made().plan, WHAT | options)) == [said]
+
+
+def test_durations_are_read_as_other_verbs_read_them() -> None:
+    given = WHAT | {"wait": "2m", "sync_wait": "", "reboot_timeout": "90"}
+    meant = asked(made().plan, given)
+    assert [meant[name] for name in ("wait_s", "sync_wait_s", "reboot_timeout_s")] == [120, 300, 90]
 
 
 def test_of_several_clusters_one_is_named() -> None:
