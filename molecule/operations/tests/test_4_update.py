@@ -90,7 +90,10 @@ def test_all_packages_are_updated(day: Day, watch: Watch, newer: Mapping[str, st
     assert versions(day) != newer
     assert all(day.daemons()[name] != pid for name, pid in before.items()), "the new keepalived runs"
     assert day.lacking("more") == {"lb1": "", "lb2": ""}, "nothing is left drained, and both tables are full"
-    assert day.directors.owners() == [owner], "the VIPs are back where they were"
+    assert owner not in day.directors.owners(), (
+        "without failback the VIPs stay where they went before its turn"
+    )
+    assert len(day.directors.owners()) == 1
     for name in ("lb1", "lb2"):
         held = day.lab.run(name, ["apt-mark", "showhold"]).stdout.split()
         assert "keepalived" in held, "nothing updates it at night"
