@@ -16,7 +16,9 @@ from .test_filters import ansible
 FOLDER = "/etc/tmpfiles.d/lvs-toolkit.conf"
 HASH = {"sha256": "0" * 64}
 
-(APPLY,) = yaml.safe_load((ROOT / "roles" / "host" / "tasks" / "apply.yml").read_text())
+HOST = ROOT / "roles" / "host"
+(APPLY,) = yaml.safe_load((HOST / "tasks" / "apply.yml").read_text())
+VARS = yaml.safe_load((HOST / "vars" / "main.yml").read_text())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_check_mode_leaves_out_validators_that_lack_what_a_run_would_bring(
     task = {
         "ansible.builtin.assert": {"that": "[__validate, __prepare] == expected"},
         "vars": {
-            **APPLY["vars"],
+            **{name: VARS[name] for name in ("__host_unprepared", "__host_seen", "__host_prepared")},
             "__validate": APPLY["config_set"]["validate"],
             "__prepare": APPLY["config_set"]["prepare"],
         },
