@@ -40,3 +40,12 @@ def manager(lab: Lab, promise: Promise) -> Manager:
         at_rest=at_rest,
         serve_alone=serve_alone,
     )
+
+
+@pytest.fixture(scope="session")
+def resources_s() -> float:
+    """Heartbeat's own part of a switch: its shell programs and ldirectord, on an emulated CPU.
+
+    Counts gate whether a takeover works; the times are printed.
+    """
+    return 20.0
