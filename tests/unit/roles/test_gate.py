@@ -18,9 +18,6 @@ from tests.unit.model.pretended import checker_dump, table_text
 from .fleet import Fleet
 from .test_rollback_playbook import HOSTS, TOOL, deploy
 
-# A file of which nothing is checked for seconds: the plan's own waits would make the test long.
-OTHER = "/usr/local/lib/lvs-toolkit/keepalived-leave"
-
 
 @pytest.fixture
 def site() -> Site:
@@ -34,9 +31,9 @@ def site() -> Site:
 
 
 def differs(seen: dict[str, Any]) -> dict[str, Any]:
-    """The same with a file that has another content."""
+    """The same with another configuration: no change of the director itself, for which its owner gives way."""
     changed = copy.deepcopy(seen)
-    changed["files"][OTHER]["sha256"] = "0" * 64
+    changed["files"][KEEPALIVED_CONF]["sha256"] = "0" * 64
     return changed
 
 
@@ -121,8 +118,8 @@ def test_where_all_is_well_both_get_it_and_the_lock_is_given_back(fleet: Fleet, 
 
     assert code == 0, said
     for host in ("lb1", "lb2"):
-        (planned,) = (one for one in site.plan["hosts"][host]["files"] if one["path"] == OTHER)
-        assert fleet.read(host, OTHER) == planned["content"]
+        (planned,) = (one for one in site.plan["hosts"][host]["files"] if one["path"] == KEEPALIVED_CONF)
+        assert fleet.read(host, KEEPALIVED_CONF) == planned["content"]
     reloads = [line.split()[0] for line in fleet.log() if line.endswith("Reload keepalived, or start it")]
     assert reloads == ["lb2", "lb1"]
     assert fleet.locks() == []

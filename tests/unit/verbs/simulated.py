@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ class Estate:
         recap = self.folder / "recap.json"
         recap.unlink(missing_ok=True)
         done = subprocess.run(
-            [ROOT / ".venv/bin/ansible-playbook", "-i", self.inventory, playbook, *options],
+            [sys.executable, "tests/unit/hasty.py", "-i", self.inventory, playbook, *options],
             cwd=ROOT,
             env={
                 **self.environment,
