@@ -154,6 +154,8 @@ def environment(root: Path) -> dict[str, str]:
         "ANSIBLE_FORCE_COLOR": "0",
         # pytest cuts the reason of a failure to the line's width.
         "COLUMNS": "200",
+        # A place without byte code compiles this project anew in each worker of Ansible: a tenth of a play.
+        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
