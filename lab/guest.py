@@ -332,8 +332,7 @@ def command(
     if accelerator == "kvm":
         acceleration, cpu = "kvm", "host"
     else:
-        # Debian 12's QEMU mis-emulates cmpxchg16b: a 6.12 kernel panics. Five-level paging only costs.
-        acceleration, cpu = "tcg,thread=multi,tb-size=512", "max,-cx16,-la57"
+        acceleration, cpu = "tcg,thread=multi,tb-size=512", accel.EMULATED_CPU
     forwards = [f"hostfwd=tcp:127.0.0.1:{port}-:22"]
     forwards += [f"hostfwd=tcp:127.0.0.1:{port + 1 + n}-:{FIRST_PORT_INSIDE + n}" for n in range(SLOTS)]
     append = (

@@ -7,7 +7,11 @@ ansible-playbook, in the project's tree.
 
 from __future__ import annotations
 
+import pkgutil
+import sys
 import time
+from importlib import import_module
+from pathlib import Path
 
 from ansible.cli.playbook import main
 
@@ -21,5 +25,9 @@ def hasty_sleep(seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    # Each task's worker is a fork, and would import all of it again.
+    for module in pkgutil.walk_packages(import_module("lvs_model").__path__, "lvs_model."):
+        import_module(module.name)
     time.sleep = hasty_sleep
     main()
