@@ -14,8 +14,8 @@ demo: lab-tools ## A real cluster in the lab: deploy, split, failover, second ru
 	@$(PYTHON_BIN) -m lab.demo
 
 .PHONY: test
-test: lab-tools ## Everything: lint, unit tests, every Molecule scenario on the lab (KEEP_LAB=1 leaves it up)
-	@$(RUN_TESTS)
+test: lab-tools ## Everything: lint, unit tests, Molecule scenarios on the lab (KEEP_LAB=1 leaves it up; MINUTES=84: no longer)
+	@$(RUN_TESTS) $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: lint
 lint: venv ## ansible-lint (production profile), yamllint, ruff, mypy strict, shellcheck

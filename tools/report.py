@@ -72,13 +72,19 @@ def count_junit(path: Path) -> tuple[int, int, int]:
     return passed, failed, skipped
 
 
-def summary(results: Sequence[Result], not_run: Sequence[Step] = ()) -> str:
-    """Return what failed steps said last, the table of what ran, what failed in it, and the closing line."""
+def summary(results: Sequence[Result], not_run: Sequence[Step] = (), late: Sequence[Step] = ()) -> str:
+    """Return what failed steps said last, the table of what ran, what failed in it, and the closing line.
+
+    ``not_run`` did not begin since something else ended the run, ``late`` since there was no time for them.
+    """
     rows = [(r.step.kind, r.step.name, clock(r.seconds), verdict(r), _remarks(r)) for r in results]
     rows += [(step.kind, step.name, "-", "not run", "") for step in not_run]
+    rows += [(step.kind, step.name, "-", "not run", "no time was left for it") for step in late]
     closing = f"{_total(results, 'passed')} passed, {_total(results, 'failed')} failed"
     if skipped := _total(results, "skipped"):
         closing += f", {skipped} skipped"
+    if late:
+        closing += f", {len(late)} not run for lack of time"
     ends = [line for result in results for line in _end_of(result)]
     reasons = [f"{result.step.name}: {line}" for result in results for line in _reasons(result)]
     failures = ["", "What failed", *reasons] if reasons else []

@@ -3,12 +3,13 @@
     tools/run_tests.py                      everything: lint, unit tests, every Molecule scenario
     tools/run_tests.py lint unit            only these kinds
     tools/run_tests.py --scenario default   only this scenario
+    tools/run_tests.py --minutes 84         everything, but no scenario begins that would end later than that
 
 Output goes to build/logs/NAME.log; on the screen stands one line every few seconds (into a file or a
 pipe: every minute), or everything with --verbose. At the end stand the last lines of each step that failed
 and what ran: whoever keeps only the end of this output still has the reason. The last line reads "N passed,
-N failed" (and "N skipped" where there were any): each linter and each scenario counts as one, unit tests are
-counted one by one. The exit code is 0 if nothing failed.
+N failed" (and "N skipped", "N not run for lack of time" where there were any): each linter and each scenario
+counts as one, unit tests are counted one by one. The exit code is 0 if nothing failed.
 """
 
 from __future__ import annotations
@@ -49,19 +50,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     needs_lab = any(step.kind == "scenarios" for step in steps)
     keep_guest = os.environ.get("KEEP_LAB", "0") not in {"", "0"} or not needs_lab or guest_is_up(ROOT)
     results: list[Result] = []
+    late: list[Step] = []
+    begin = time.monotonic()
     try:
         for step in steps:
+            if step.kind == "scenarios" and _too_late(step, begin, options.minutes):
+                late.append(step)
+                continue
             results.append(run_step(step, ROOT, verbose=options.verbose))
             if results[-1].failed and options.fail_fast:
                 break
     except KeyboardInterrupt:
         print("\ninterrupted: the rest was not run", file=sys.stderr)
-        results.append(Result(steps[len(results)], 0.0, failed=1, note="interrupted"))
+        ended = [*(result.step for result in results), *late]
+        cut = next(step for step in steps if step not in ended)
+        results.append(Result(cut, 0.0, failed=1, note="interrupted"))
     finally:
         if not keep_guest:
             take_guest_down(ROOT)
-    print(summary(results, not_run=steps[len(results) :]))
-    return 1 if any(result.failed for result in results) or len(results) < len(steps) else 0
+    ended = [*(result.step for result in results), *late]
+    not_run = [step for step in steps if step not in ended]
+    print(summary(results, not_run=not_run, late=late))
+    return 1 if any(result.failed for result in results) or not_run else 0
+
+
+def _too_late(step: Step, begin: float, minutes: float | None) -> bool:
+    """Whether a step that takes its budget would end later than so many minutes after ``begin``."""
+    return minutes is not None and time.monotonic() - begin + (step.budget_s or 0) > 60 * minutes
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; default: all")
     parser.add_argument(
         "--scenario", action="append", default=[], metavar="NAME", help="run this scenario only"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="begin no scenario that by its budget would end later: who stops us then learns nothing at all",
     )
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first step that fails")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the whole output as it comes")

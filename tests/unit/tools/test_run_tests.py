@@ -199,6 +199,23 @@ def test_unless_asked_to(runs: list[str], capsys: pytest.CaptureFixture[str]) ->
     assert runs == ["down"]
 
 
+def test_a_scenario_that_would_end_too_late_does_not_begin_and_that_is_said(
+    runs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine = (sys.executable, "-c", "print('fine')")
+    steps = [
+        Step("good", "lint", fine, limit_s=20, budget_s=900),
+        Step("long", "scenarios", fine, limit_s=20, budget_s=601),
+        Step("short", "scenarios", fine, limit_s=20, budget_s=60),
+    ]
+    monkeypatch.setattr(run_tests, "plan_steps", lambda _root, **_wanted: steps)
+    assert run_tests.main(["--minutes", "10"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "2 passed, 0 failed, 1 not run for lack of time"
+    assert "scenarios  long   -     not run  no time was left for it" in lines
+    assert runs == ["down"]
+
+
 @pytest.mark.parametrize(("keep", "up", "down"), [("1", False, False), ("0", False, True), ("", True, False)])
 def test_a_guest_that_was_up_or_is_kept_stays(
     keep: str, up: bool, down: bool, runs: list[str], monkeypatch: pytest.MonkeyPatch
