@@ -15,6 +15,7 @@ from lvs_model.election_change import (
     later_election,
     survivor,
 )
+from lvs_model.emptied import emptied
 from lvs_model.engine_change import (
     begin_order,
     changing,
@@ -96,6 +97,7 @@ def compare(
         *unseen_directors(plan, seen, new_engine, accepted),
         *unseen_retired(plan, seen, _switching(plan, differences), accepted),
         *election_problems(plan, seen, new_election, accepted),
+        *emptied(plan, seen),
         *(
             problem
             for host, servers in unready.items()

@@ -76,7 +76,7 @@ def work(
     Raises ModelError when something forbids it.
     """
     site = _site(plan, observations, asked)
-    if problems := [*_away(site, observations, accepted), *_not_ready(site)]:
+    if problems := [*_away(site, observations, accepted), *_untold(site, accepted), *_not_ready(site)]:
         raise ModelError(problems)
     common = {
         "first": [_seen_directors(site, name)[0] for name in site.clusters if _seen_directors(site, name)],
@@ -242,6 +242,18 @@ def _away(
             f"this director was not seen ({why}), and would forward to {site.asked.host} as before",
             f"bring it back, or go on without it by -e lvs_accept_unreachable={host}, and repeat this later",
         )
+
+
+def _untold(site: _Site, accepted: Collection[str]) -> Iterator[Problem]:
+    """Clusters of which every director is away by the operator's leave: then nobody would be told at all."""
+    for name in site.clusters:
+        directors = site.plan["clusters"][name]["directors"]
+        if accepted and set(directors) <= set(accepted) and not _seen_directors(site, name):
+            yield Problem(
+                f"cluster {name}",
+                f"none of {', '.join(directors)} was seen: nobody would know of it",
+                "bring one of them back",
+            )
 
 
 def _not_ready(site: _Site) -> Iterator[Problem]:

@@ -352,6 +352,17 @@ def test_a_director_that_was_not_seen_is_refused_unless_accepted(
     assert [list(step["arguments"]) for step in found["steps"]] == [["lb1"]]
 
 
+@pytest.mark.parametrize("verb", ["drain", "restore"])
+def test_with_nobody_to_tell_it_is_refused_though_all_are_accepted(verb: str) -> None:
+    site = Site()
+    drained(site)
+    site.seen["lb1"] = site.seen["lb2"] = {}
+
+    assert refused(drain, site, verb, "lb1", "lb2") == [
+        "cluster edge: none of lb1, lb2 was seen: nobody would know of it: bring one of them back"
+    ]
+
+
 def test_a_director_without_the_tool_is_refused() -> None:
     site = Site()
     site.seen["lb2"]["files"]["/usr/local/lib/lvs-toolkit/lvs-override"] = None
