@@ -14,7 +14,7 @@ demo: lab-tools ## A real cluster in the lab: deploy, split, failover, second ru
 	@$(PYTHON_BIN) -m lab.demo
 
 .PHONY: test
-test: lab-tools ## Everything: lint, unit tests, Molecule scenarios on the lab (KEEP_LAB=1 leaves it up; MINUTES=84: no longer)
+test: lab-tools ## Everything: lint, unit tests, Molecule scenarios on the lab (KEEP_LAB=1 leaves it up; MINUTES=84: what ends in time)
 	@$(RUN_TESTS) $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: lint

@@ -42,8 +42,8 @@ class Result:
 
 def judge(step: Step, outcome: Outcome) -> Result:
     """Count what passed and failed: by the results file where there is one, else the step as a whole."""
-    late = step.budget_s is not None and outcome.seconds > step.budget_s
-    note = f"over its budget of {clock(step.budget_s or 0)}" if late else ""
+    over = step.budget_s is not None and outcome.seconds > step.budget_s
+    note = f"over its budget of {clock(step.budget_s or 0)}" if over else ""
     if outcome.timed_out:
         return Result(step, outcome.seconds, failed=1, note=f"ended: not done after {clock(step.limit_s)}")
     if step.junit is not None:

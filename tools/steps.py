@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["KINDS", "Step", "find_scenarios", "plan_steps"]
+__all__ = ["FIRST", "KINDS", "Step", "find_scenarios", "plan_steps"]
 
 KINDS = ("lint", "unit", "scenarios")
 BUDGET_MINUTES = {

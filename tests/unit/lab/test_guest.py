@@ -47,6 +47,7 @@ def test_the_base_images_stay_clean() -> None:
 
 def test_the_emulated_processor_lacks_what_qemu_7_2_gets_wrong() -> None:
     assert f"-cpu {EMULATED_CPU}" in line("tcg")
+    assert "-cx16" in EMULATED_CPU.split(",")
     assert "-accel kvm -cpu host" in line("kvm")
 
 

@@ -31,7 +31,7 @@ def site() -> Site:
 
 
 def differs(seen: dict[str, Any]) -> dict[str, Any]:
-    """The same with another configuration: no change of the director itself, for which its owner gives way."""
+    """The same with another configuration: no change of the director itself, which owners give way for."""
     changed = copy.deepcopy(seen)
     changed["files"][KEEPALIVED_CONF]["sha256"] = "0" * 64
     return changed

@@ -216,6 +216,27 @@ def test_a_scenario_that_would_end_too_late_does_not_begin_and_that_is_said(
     assert runs == ["down"]
 
 
+def test_one_that_goes_on_for_too_long_ends_in_time(
+    runs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = (sys.executable, "-c", "import time; time.sleep(60)")
+    steps = [Step("endless", "scenarios", argv, limit_s=60, budget_s=0.1)]
+    monkeypatch.setattr(run_tests, "plan_steps", lambda _root, **_wanted: steps)
+    assert run_tests.main(["--minutes", "0.03"]) == 1
+    assert "ended: not done after 0:01" in capsys.readouterr().out
+    assert runs == ["down"]
+
+
+def test_without_the_default_scenario_nothing_was_proven(
+    runs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [Step("default", "scenarios", ("true",), limit_s=20, budget_s=601)]
+    monkeypatch.setattr(run_tests, "plan_steps", lambda _root, **_wanted: steps)
+    assert run_tests.main(["--minutes", "10"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 0 failed, 1 not run for lack of time"
+    assert runs == ["down"]
+
+
 @pytest.mark.parametrize(("keep", "up", "down"), [("1", False, False), ("0", False, True), ("", True, False)])
 def test_a_guest_that_was_up_or_is_kept_stays(
     keep: str, up: bool, down: bool, runs: list[str], monkeypatch: pytest.MonkeyPatch
