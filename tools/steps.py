@@ -10,14 +10,14 @@ __all__ = ["FIRST", "KINDS", "Step", "find_scenarios", "plan_steps"]
 
 KINDS = ("lint", "unit", "scenarios")
 BUDGET_MINUTES = {
-    "colocated": 9,
+    "colocated": 8,
     "default": 26,
     "heartbeat": 20,
     "lifecycle": 25,
-    "modes": 14,
+    "modes": 12,
     "operations": 22,
     "pacemaker": 20,
-    "tun": 11,
+    "tun": 8,
 }
 """What a scenario costs on two cores without KVM; the others: 8 minutes. Overruns are reported."""
 BUDGET_MINUTES_ELSE = 8
