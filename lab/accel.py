@@ -27,6 +27,7 @@ LIMIT = 20.0
 EMULATED_CPU = "Nehalem,-cx16"
 """Debian 12's QEMU mis-emulates cmpxchg16b: a 6.12 kernel panics. A newer CPU only costs: what is emulated of
 AVX and of fast string moves makes copies twice as slow as SSE does, and Python a tenth."""
+
 MARKER = "lvs-lab: this accelerator works"
 
 CHOICES = ("kvm", "tcg")
