@@ -56,6 +56,8 @@ def run_command(node: Node, slot: int, digest: str, base: str) -> list[str]:
     argv += ["--label", f"lvslab.digest={digest}", "--label", f"lvslab.slot={slot}"]
     # The node does to the kernel what a server does: modules, sysctls, IPVS, addresses.
     argv += ["--privileged", "--systemd=always", "--cgroupns=private", "--pids-limit=-1", "--restart=no"]
+    # A new network namespace has that of the podman host, which turns it on with its first bridge.
+    argv += ["--sysctl=net.ipv4.ip_forward=0"]
     argv += ["--volume", "/lib/modules:/lib/modules:ro"]
     # What one node's Python has compiled serves all of them: files/lab_bytecode.py.
     argv += ["--volume", f"{base}/python:/var/cache/lvs-lab-python"]

@@ -73,12 +73,12 @@ def playbook(inventories: list[Path]) -> Callable[..., PlaybookRun]:
 
 
 @pytest.fixture
-def traffic(promise: Promise) -> Iterator[Callable[[], Traffic]]:
-    """Start the open-loop client; what a test does not stop is stopped at its end."""
+def traffic(promise: Promise) -> Iterator[Callable[..., Traffic]]:
+    """Start the open-loop client, of some patience in seconds; what a test does not stop ends with it."""
     started: list[Traffic] = []
 
-    def start() -> Traffic:
-        options = {**promise.request, "interval": INTERVAL_S, "timeout": TIMEOUT_S, "duration": 600}
+    def start(timeout_s: float = TIMEOUT_S) -> Traffic:
+        options = {**promise.request, "interval": INTERVAL_S, "timeout": timeout_s, "duration": 600}
         started.append(Traffic(promise.client, options))
         return started[-1]
 
