@@ -81,11 +81,12 @@ def test_orderly_stop_of_the_active_director(
     report("orderly stop of the active director", ledger, [theory_s])
     again = [row["n"] for row in ledger.rows if row["ended"] - row["started"] > AGAIN_S]
     note(f"of them at their SYN's repetition: {len(again)}")
-    assert ledger.summary["failed"] <= 1
-    assert len(again) <= lost_at_most(theory_s, INTERVAL_S)
+    # First of all it runs again: what failed here shall not fail the tests behind this one.
     lab.faults.service_start("lb1", "keepalived")
     until("lb1 owns the VIP again", lambda: directors.owners() == ["lb1"], timeout_s=90)
     until("lb1's table is full", lambda: directors.lacking("lb1") == "", timeout_s=30)
+    assert ledger.summary["failed"] <= 1
+    assert len(again) <= lost_at_most(theory_s, INTERVAL_S)
 
 
 def test_real_server_lost_and_back(
@@ -97,7 +98,9 @@ def test_real_server_lost_and_back(
         assert "web1 is unreachable and was skipped" in "\n".join(run.tail), "and reported"
 
 
-def test_everything_survived_its_reboots(playbook: Playbook) -> None:
+def test_everything_survived_its_reboots(lab: Lab, playbook: Playbook) -> None:
     """lb1 and web1 were without power: modules, sysctls, VIPs on lo, units, tables are as planned."""
+    forwarding = lab.run("lb1", ["sysctl", "--values", "net.ipv4.ip_forward"], check=True).stdout
+    assert forwarding.strip() == "0", "the lab's node came back as it was made: it forwards nothing"
     run = playbook("site.yml")
     assert (run.returncode, run.changed) == (0, 0)
