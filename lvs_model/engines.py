@@ -232,11 +232,16 @@ class _Managed:
             return 0
         return number // 2 if number > 2 or options_of(self.cluster).wait_for_all else 0
 
+    def _look_s(self) -> float:
+        """Seconds for which a director's table waits, after a crash, for the dead one as a real server."""
+        return ldirectord.LOOK_S if any(one.colocated for one in self.services) else 0.0
+
     def instances(self) -> list[dict[str, Any]]:
         (only,) = instances(self.cluster, self.inventory)
         manager, times = _manager(self.cluster), None
         if len(only.directors) > 1:
-            best, worst = manager.takeover_s(self.cluster)
+            looks = self._look_s()
+            best, worst = (found + looks for found in manager.takeover_s(self.cluster))
             orderly = manager.orderly_s(self.cluster)
             times = {"crash_best": best, "crash_worst": worst, "orderly": orderly}
         return [

@@ -22,7 +22,7 @@ from lvs_model.parts import Action, Part, Validation
 from lvs_model.render import render
 from lvs_model.serving import Serving
 
-__all__ = ["CONFIGURATION", "MAINTENANCE", "TABLE", "UNIT", "director", "options"]
+__all__ = ["CONFIGURATION", "LOOK_S", "MAINTENANCE", "TABLE", "UNIT", "director", "options"]
 
 _COMPONENT = "ldirectord"
 UNIT = "ldirectord.service"
@@ -32,6 +32,8 @@ _TEMPORARY = "/etc/tmpfiles.d/lvs-ldirectord.conf"
 _CHECK = "/usr/local/lib/lvs-toolkit/ldirectord-check"
 TABLE = "/usr/local/lib/lvs-toolkit/ldirectord-table"
 """Fills a new owner's table: to be run before ldirectord starts (`TABLE load`)."""
+LOOK_S = 1.0
+"""Seconds that it waits where a real server is silent, for all of them together."""
 _USER = "keepalived_script"
 _NAME = CONFIGURATION.rsplit("/", 1)[1]
 
@@ -67,6 +69,7 @@ def director(cluster: Cluster, host: Host, inventory: Inventory, services: list[
         "maintenance": MAINTENANCE,
         "scripts": list(_scripts(services)),
         "lines": list(table_lines(services)),
+        "look_s": LOOK_S,
     }
     users = {check.user for one in services if isinstance(check := one.service.checks[0], ScriptCheck)}
     part = Part(

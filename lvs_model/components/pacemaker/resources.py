@@ -136,8 +136,9 @@ def _vip(cluster: Cluster, inventory: Inventory, vip: Address, every: int) -> El
     }
     if vip.version == 6:
         # Whoever had it is dead, or has given it up: no second of waiting for an answer (RFC 4862, 5.4); and
-        # never a source address of the director's own connections.
-        options |= {"nodad": "true", "preferred_lft": "0"}
+        # never a source address of the director's own connections. The agent would return only when its
+        # advertisements are sent, a second for each address (IPaddr2, arp_bg); of IPv4 it does not wait.
+        options |= {"nodad": "true", "preferred_lft": "0", "arp_bg": "true"}
     key = f"lvs-vip-{str(vip).replace(':', '_')}"
     if len(set(nics.values())) == 1:
         options["nic"] = next(iter(nics.values()))

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from lvs_model.components import heartbeat
 from lvs_model.components.heartbeat.nodes import networks, seconds
+from lvs_model.components.ldirectord import LOOK_S, TABLE
 from lvs_model.document import Cluster
 from lvs_model.document.heartbeat import Heartbeat, Key
 from lvs_model.inventory import Inventory, read_inventory
@@ -269,6 +270,23 @@ def test_times_in_theory(options: dict[str, Any], crash: tuple[float, float], se
     assert heartbeat.takeover_s(cluster) == crash
     assert heartbeat.settle_s(cluster) == settled
     assert 0 < heartbeat.orderly_s(cluster) < crash[0]
+
+
+def test_a_dead_director_that_is_a_real_server_too_is_waited_for_once_more() -> None:
+    """ldirectord-table asks it before it fills the table, and it is silent."""
+    alone, too = made(), made()
+    too.document["services"][0]["forwarding"] = "tun"
+    too.groups["edge_web"].append("lb2")
+
+    plain, silent = (case.plan()["clusters"]["edge"]["failover_s"] for case in (alone, too))
+
+    assert {key: silent[key] - plain[key] for key in plain} == {
+        "crash_best": LOOK_S,
+        "crash_worst": LOOK_S,
+        "orderly": 0,
+    }
+    (limit,) = [line for line in files(too)[TABLE]["content"].splitlines() if line.startswith("LIMIT = ")]
+    assert limit.split()[2] == str(LOOK_S)
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,15 @@ pytestmark = pytest.mark.skipif(unusable() is not None, reason=str(unusable()))
 
 RUN = f"{LDIRECTORD} ldirectord.cf"
 # As far as its ending goes (ld_init, ld_main, ld_stop, run_child): a signal is heard between two checks, long
-# ones where there is a file `busy`; checkers have names of their own and fill the table.
+# ones where there is a file `busy`; checkers have names of their own and fill the table. Without PERLIO it runs
+# itself a second time.
 PROGRAM = r"""#!/usr/bin/perl
 use POSIX;
 my ($file, $verb) = @ARGV;
 my $pid = "/run/ldirectord.ldirectord.cf.pid";
 sub touch { open(my $to, ">>", $_[0]); print $to $_[1] // ""; }
 touch("asked", "$verb\n");
+unless (defined $ENV{PERLIO}) { $ENV{PERLIO} = "perlio"; exec($0, @ARGV) }
 exit 3 if $verb ne "start";
 exit 0 if fork;
 setsid();
