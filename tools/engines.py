@@ -61,10 +61,10 @@ on the owner, the old one is started there again, and the run ends with what the
   are asked for a TCP handshake at once, and those that answer serve until their checks say otherwise
   (docs/decisions/0016): a program that hangs, or a wrong page, gets its share for the time below.
 - A failed check is repeated after the interval, so that a dead real server is noticed after (retries + 1) x
-  (interval + timeout) seconds at the latest. While several are dead, each delays the others' checks by its
-  timeout. After a start and a reload one round over all services comes first, one real server after the
-  other: until it is over, a hung one has delayed it by its timeout for every VIP and port, and nobody
-  notices another's death.
+  (interval + timeout) seconds, and each time what the others' checks take, since a service's are made one
+  after the other: milliseconds of each that is well, its timeout of each that is dead. After a start and a
+  reload one round over all services comes first, one real server after the other: until it is over, a hung
+  one has delayed it by its timeout for every VIP and port, and nobody notices another's death.
 - A check of type http or https follows redirects (LWP::UserAgent): a real server that sends its clients
   somewhere else is as healthy as that place. With `receive`, a text of its own page, it is not.
 - What its checks have found it tells to its log only: there verify and deployments look. With `log` as a
