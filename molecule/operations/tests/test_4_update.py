@@ -1,4 +1,4 @@
-"""Newer packages on real servers and directors, keepalived's among them: nobody notices."""
+"""Newer packages on real servers and directors, keepalived's among them, and a boot of each: nobody notices."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.parallel import all_together
+from lab.reboots import Reboots
 from lab.watch import Watch
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ dpkg-deb -Znone --build /tmp/newer newer.deb
 } > Release
 echo 'deb [trusted=yes] file:/var/cache/lvs-newer ./' > /etc/apt/sources.list.d/lvs-newer.list
 """
+AFTERWARDS = 8
+"""Connections held once every host has booted: by weight a quarter of them is at web2."""
 NEWER: Mapping[str, tuple[str, str]] = {
     "lb1": ("keepalived", KEEPALIVED),
     "lb2": ("keepalived", KEEPALIVED),
@@ -97,3 +100,26 @@ def test_all_packages_are_updated(day: Day, watch: Watch, newer: Mapping[str, st
     for name in ("lb1", "lb2"):
         held = day.lab.run(name, ["apt-mark", "showhold"]).stdout.split()
         assert "keepalived" in held, "nothing updates it at night"
+
+
+def booted(day: Day) -> dict[str, int]:
+    """By host when its systemd began, in microseconds since the kernel did."""
+    argv = ["systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value"]
+    hosts = (*day.promise.directors, "web1", "web2")
+    return {name: int(day.lab.run(name, argv, check=True).stdout) for name in hosts}
+
+
+def test_every_host_boots_anew(day: Day, watch: Watch, tmp_path: Path) -> None:
+    before = booted(day)
+    with watch.during("a boot of every host"), Reboots(day.lab) as reboots:
+        # The held connections do not end by themselves: those of a real server end with its boot.
+        words = ("what=reboot", "wait=5", "force=true", f"lvs_update_dir={tmp_path}")
+        run = day.run("playbooks/update.yml", *(part for word in words for part in ("-e", word)))
+    watch.hold(AFTERWARDS)
+
+    assert run.returncode == 0
+    assert sorted(reboots.seen) == sorted(before), "each once"
+    after = booted(day)
+    assert all(after[name] > before[name] for name in before)
+    assert day.lacking("more") == {"lb1": "", "lb2": ""}, "nothing is left drained, and both tables are full"
+    assert len(day.directors.owners()) == 1

@@ -19,6 +19,8 @@ ENDED: Mapping[str, Mapping[str, int]] = {
     "a broken document": {},
     "a daemon that does not become healthy": {},
     "update of all packages": {},
+    # All that are held: they do not end by themselves, and the update may cut them off.
+    "a boot of every host": {"web1": 14, "web2": 2},
     # Of the held connections those of the real server that goes: nobody has drained it before.
     "removals": {"web2": 2},
     "a weight and its rollback": {},
