@@ -1,4 +1,4 @@
-"""Newer packages on real servers and directors, keepalived's among them, and a boot of each: nobody notices."""
+"""Newer packages on real servers and directors, keepalived among them, and a boot of each: nobody notices."""
 
 from __future__ import annotations
 
