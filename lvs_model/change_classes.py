@@ -24,6 +24,7 @@ CLASSES: dict[str, str] = {
     "weights": "weights and real servers: a reload, which no connection notices",
     "services": "services and checks: a reload, which no connection notices",
     "vips": "the set of VIPs: a reload, standby first; each VIP keeps its one owner",
+    "manager": "heartbeat's or pacemaker's own configuration: taken up in place, standby first",
     "election": "VRRP's own protocol: the standbys stop, the owner changes alone, the standbys start again",
     "engine": "another engine: all is laid down while the old one serves, then the owner changes first",
     "director": "packages, kernel settings and units of directors: one director at a time, standby first",
@@ -39,7 +40,14 @@ _REMOVALS = {"contract", "stale"}
 # Right by themselves soon, or not the host's own.
 _SILENT = {"pending", "health"}
 # Lists of VIPs and real servers for the tools beside an engine: with its configuration they say nothing new.
-_FOLLOWING = ("/servers.conf", "/keepalived-release", "/keepalived-leave", "/keepalived-demoted")
+_FOLLOWING = (
+    "/servers.conf",
+    "/keepalived-release",
+    "/keepalived-leave",
+    "/keepalived-demoted",
+    "/ldirectord-table",
+    "/ldirectord-check",
+)
 # Texts of a class that the summary shows; the rest is counted.
 _SHOWN = 20
 
@@ -79,6 +87,7 @@ def _of_director(
     moved = any(one.kind in _CHANGES for one in differences)
     configured = set(planned.get("table_files", []))
     anew = any(one.detail in configured for one in differences)
+    managed = set(planned.get("manager_files", []) if seen.runs(planned["engine_unit"]) else [])
     for kind in former(planned, seen):
         yield Change("engine", f"{kind.unit} ends, and {planned['engine_unit']} begins")
     for one in differences:
@@ -94,6 +103,8 @@ def _of_director(
                 yield Change("drift", one.text)
         elif anew and one.kind == "file" and one.detail.endswith(_FOLLOWING):
             continue
+        elif one.kind == "file" and one.detail in managed:
+            yield Change("manager", one.text)
         elif one.kind not in _SILENT:
             yield Change("director" if moved else "drift", one.text)
 

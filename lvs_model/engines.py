@@ -166,6 +166,7 @@ class _Manager(Protocol):
 
     UNIT: str
     CONFIGURATION: str
+    OWN_FILES: tuple[str, ...]
 
     def director(
         self, cluster: Cluster, host: Host, inventory: Inventory, services: list[Serving], *, filtered: bool
@@ -214,6 +215,7 @@ class _Managed:
     def told(self, host: Host) -> dict[str, Any]:
         return {
             "table_files": [ldirectord.CONFIGURATION],
+            "manager_files": list(_manager(self.cluster).OWN_FILES),
             "table_on": "owner",
             "begins_idle": self._idle(),
             "engine_unit": _manager(self.cluster).UNIT,

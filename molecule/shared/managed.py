@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from testinfra.host import Host
@@ -20,8 +22,9 @@ from lab import Lab
 from lab.clients import http_names
 from lab.directors import Directors
 from lab.playbook import PlaybookRun
-from lab.promise import Promise
+from lab.promise import Promise, read_promise
 from lab.traffic import Traffic
+from lvs_model.engines import KINDS
 from lvs_model.vrrp import crash_takeover_s
 
 ROUNDS = 8
@@ -44,7 +47,8 @@ class Manager:
     unit: what starts it. boot: units, and whether they are enabled. lines: by network, what Faults.drop()
     calls a line to the other director. line_up(director, network): whether that director hears the other one
     there. at_rest(director): whether it moves nothing now. serve_alone(director, dead): does what a director
-    needs that starts from cold while the other one stays dead.
+    needs that starts from cold while the other one stays dead. engines: by engine the change of the document
+    that leads to it, from the one before; the last one is the scenario's own again.
     """
 
     unit: str
@@ -53,11 +57,31 @@ class Manager:
     line_up: Callable[[str, str], bool]
     at_rest: Callable[[str], bool]
     serve_alone: Callable[[str, str], None]
+    engines: Mapping[str, Callable[[dict[str, Any]], None]]
 
 
 def without_failback(document: dict[str, Any]) -> None:
     """Change the cluster document."""
     document["failover"]["failback"] = False
+
+
+def under_keepalived(document: dict[str, Any]) -> None:
+    """The same services, without what only ldirectord has."""
+    document["engine"] = "keepalived"
+    document["failover"] = {"method": "vrrp", "network": "front"}
+    del document["ldirectord"], document["services"][0]["check"]["receive"]
+
+
+def under_heartbeat(document: dict[str, Any]) -> None:
+    """The same services, with the lab's times of the scenario `heartbeat`."""
+    times = {"keepalive": 2, "deadtime": 8, "warntime": 4, "initdead": 20}
+    # The lab's own, and no secret.
+    options = {"key": {"method": "sha1", "secret": "lab-heartbeat-key"}, **times}
+    document["failover"] = {"method": "heartbeat", "network": "front", "failback": True, "heartbeat": options}
+
+
+def as_it_is(_document: dict[str, Any]) -> None:
+    """The scenario's own engine."""
 
 
 def sync_daemons(lab: Lab, name: str) -> list[str]:
@@ -313,3 +337,53 @@ def started(lab: Lab, name: str, unit: str) -> int:
     """When a unit became active, in microseconds since boot."""
     argv = ["systemctl", "show", "-p", "ActiveEnterTimestampMonotonic", "--value", unit]
     return int(lab.run(name, argv, check=True).stdout)
+
+
+def test_another_engine_is_one_change_and_takes_no_longer_than_a_failover(  # noqa: PLR0913, PLR0917 - fixtures
+    lab: Lab,
+    directors: Directors,
+    inventories: list[Path],
+    manager: Manager,
+    playbook: Playbook,
+    otherwise: Otherwise,
+    traffic: Start,
+    report: Report,
+    until: Until,
+    serve: Split,
+    switch_loss: Callable[[float], int],
+    idle_run: Callable[..., None],
+) -> None:
+    """The last one of a scenario: behind it the cluster is as the scenario's document has it."""
+    for engine, change in manager.engines.items():
+        owner = directors.active()
+        arguments = otherwise(change)
+        promise = read_promise(*inventories, Path(arguments[-1]))
+        theory = promise.takeover_s(owner)
+        client = traffic()
+
+        run = playbook("site.yml", *arguments)
+
+        assert run.returncode == 0, engine
+        for name in promise.directors:
+            lacks = partial(Directors(lab, promise).lacking, name)
+            until(f"{name}'s table is that of {engine}", lambda lacks=lacks: lacks() == "", timeout_s=60)
+        ledger = client.stop()
+        report(f"{engine} becomes the engine", ledger, theory)
+        assert ledger.summary["failed"] <= switch_loss(theory[1])
+        until("all five serve", serve(*promise.shares), timeout_s=60)
+        for name in promise.directors:
+            assert engines_of(lab, name) == [f"{engine}.service"], f"nothing of another one is on {name}"
+        idle_run(*arguments)
+
+
+def engines_of(lab: Lab, name: str) -> list[str]:
+    """The engines of which a host has anything: a configuration, or a unit that runs or starts at boot."""
+    found = []
+    for kind in KINDS:
+        asked = [f"test -e {kind.configuration}"]
+        asked += [
+            f"systemctl is-{what} --quiet {unit}" for unit in kind.units for what in ("active", "enabled")
+        ]
+        if lab.run(name, " || ".join(asked)).code == 0:
+            found.append(kind.unit)
+    return found

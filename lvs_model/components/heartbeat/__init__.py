@@ -30,6 +30,7 @@ from lvs_model.topology import Address, all_vips
 __all__ = [
     "CONFIGURATION",
     "KEYS",
+    "OWN_FILES",
     "STANDBY",
     "UNIT",
     "director",
@@ -44,6 +45,8 @@ UNIT = "heartbeat.service"
 CONFIGURATION = "/etc/ha.d/ha.cf"
 KEYS = "/etc/ha.d/authkeys"
 _RESOURCES = "/etc/ha.d/haresources"
+OWN_FILES = (CONFIGURATION, KEYS, _RESOURCES)
+"""What heartbeat itself reads, and takes up without letting go of the VIPs."""
 _ROLE = f"/etc/ha.d/resource.d/{NAME}"
 _LDIRECTORD = f"/etc/ha.d/resource.d/{LDIRECTORD.rsplit('/', 1)[1]}"
 _VIP6 = "/etc/ha.d/resource.d/lvs-vip6"

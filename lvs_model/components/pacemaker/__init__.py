@@ -31,6 +31,7 @@ __all__ = [
     "COROSYNC_UNIT",
     "DRIFT",
     "MOVE",
+    "OWN_FILES",
     "TOOL",
     "UNIT",
     "director",
@@ -51,6 +52,8 @@ MOVE = (TOOL, "move")
 DRIFT = "pacemaker"
 """The kind of drift that `lvs-pacemaker apply` heals: what `lvs-pacemaker held` says differs."""
 _KEY = "/etc/corosync/authkey"
+OWN_FILES = (CONFIGURATION, RESOURCES, _KEY)
+"""What corosync and pacemaker themselves read, and take up without moving what did not change."""
 _AGENT = "/usr/lib/ocf/resource.d/lvs-toolkit/lvs-role"
 _DROP_INS = tuple(f"/etc/systemd/system/{unit}.d/lvs-toolkit.conf" for unit in (COROSYNC_UNIT, UNIT))
 # The key lies with the staged files; -t reads the one that the configuration names.

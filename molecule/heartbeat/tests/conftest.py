@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from shared.managed import Manager
+from shared.managed import Manager, as_it_is, under_keepalived
 
 from lab import Lab
 from lab.promise import Promise
@@ -39,6 +39,7 @@ def manager(lab: Lab, promise: Promise) -> Manager:
         line_up=line_up,
         at_rest=at_rest,
         serve_alone=serve_alone,
+        engines={"keepalived": under_keepalived, "heartbeat": as_it_is},
     )
 
 

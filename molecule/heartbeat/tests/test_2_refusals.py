@@ -11,8 +11,8 @@ from lab.traffic import Traffic
 DIRECTORS = ("loadbalancer", "backup")
 FILES = ["/etc/ha.d/ha.cf", "/etc/ha.d/authkeys", "/etc/ha.d/haresources"]
 TOOL = "/usr/local/lib/lvs-toolkit/lvs-heartbeat"
-# Staged files, as a deployment has them checked.
-STAGE = "/run/lvs-test/stage"
+# Staged files, as a deployment has them checked; not below /run, which the check has for itself.
+STAGE = "/var/lib/lvs-test/stage"
 
 
 def digests(lab: Lab) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from shared.managed import Manager
+from shared.managed import Manager, as_it_is, under_heartbeat, under_keepalived
 
 from lab import Lab
 from lab.directors import Directors
@@ -60,4 +60,9 @@ def manager(
         line_up=line_up,
         at_rest=at_rest,
         serve_alone=serve_alone,
+        engines={
+            "keepalived": under_keepalived,
+            "heartbeat": under_heartbeat,
+            "pacemaker": as_it_is,
+        },
     )

@@ -12,6 +12,8 @@ from .builders import Case, Site
 from .changes import Change, both, failover, group, host, second, service
 from .compared import KEEPALIVED_CONF, KEY, changed, holds, work
 from .pretended import checker_dump, table_text
+from .rule_cases.heartbeat import heartbeat
+from .rule_cases.pacemaker import pacemaker
 from .test_engine_change import changing
 
 SERVER = f"{KEY}: real server 192.0.2."
@@ -166,6 +168,24 @@ def test_another_engine_is_a_class_of_its_own() -> None:
 
     assert "engine" in found["classes"]["lb1"]
     assert "  lb1, lb2: keepalived.service ends, and heartbeat.service begins" in found["summary"]
+
+
+@pytest.mark.parametrize("engine", [heartbeat(), pacemaker()], ids=["heartbeat", "pacemaker"])
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        pytest.param(host("web2", lvs_state="drained"), {"weights", "services"}, id="drain"),
+        pytest.param(failover(failback=True), {"manager"}, id="failback"),
+        pytest.param(service(vips=["192.0.2.10", "192.0.2.20"]), {"manager", "services"}, id="a VIP"),
+    ],
+)
+def test_what_a_cluster_manager_takes_up_in_place_moves_no_vip(
+    engine: Change, change: Change, kinds: set[str]
+) -> None:
+    found = work(deployed(both(change), engine))
+
+    assert {kind for name in ("lb1", "lb2") for kind in found["classes"][name]} == kinds
+    assert not [line for line in found["summary"] if line.startswith("switchover: ")]
 
 
 def test_of_many_changes_the_first_are_shown_and_the_rest_is_counted() -> None:
