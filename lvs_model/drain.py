@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from time import time
 from typing import Any
 
-from lvs_model.checks_view import down_servers
+from lvs_model.checks_view import checks_view, down_servers
 from lvs_model.components.overrides import CONFIGURATION, TOOL
 from lvs_model.drain_asked import Asked, concerned, directors_of, pools
 from lvs_model.observation import Observation
@@ -271,7 +271,7 @@ def _too_few(site: _Site, cluster: str) -> Iterator[Problem]:
     """Services that would be left with too few healthy real servers."""
     plan = site.plan
     now = as_overridden(plan, {host: one.overrides for host, one in site.seen.items()})
-    dead = _dead(site, cluster)
+    dead, unknown = _checked(site, cluster)
     given = {one["name"]: one for one in plan["clusters"][cluster]["services"]}
     for service in now["clusters"][cluster]["services"]:
         if service["name"] not in site.clusters[cluster]:
@@ -283,13 +283,15 @@ def _too_few(site: _Site, cluster: str) -> Iterator[Problem]:
         }
         if site.asked.host not in healthy:
             continue
-        left = {name: weight for name, weight in healthy.items() if name != site.asked.host}
+        others = {name: weight for name, weight in healthy.items() if name != site.asked.host}
+        left = {name: weight for name, weight in others.items() if (service["name"], name) not in unknown}
+        waiting = f" (no check has found {', '.join(others)} alive yet)" if others else ""
         place = f"{cluster}/{service['name']}"
         remedy = "restore or mend another one first, or force it: -e force=true"
         least = given[service["name"]]["min_servers"]
         quorum = _quorum(plan, cluster, service["name"])
         if not left:
-            yield Problem(place, f"{site.asked.host} is its last healthy real server", remedy)
+            yield Problem(place, f"{site.asked.host} is its last healthy real server{waiting}", remedy)
         elif len(left) < least:
             yield Problem(
                 place, f"only {', '.join(left)} would be left, fewer than its min_servers of {least}", remedy
@@ -307,16 +309,25 @@ def _quorum(plan: dict[str, Any], cluster: str, service: str) -> int:
     )
 
 
-def _dead(site: _Site, cluster: str) -> set[tuple[str, str]]:
-    """(service, real server) that the checks of an owner, or of any director where nobody owns, find dead."""
+def _checked(site: _Site, cluster: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """(service, real server) that checks find dead, and those of which no check has said that they live.
+
+    The checks of an owner, or of all directors where nobody owns.
+    """
     dead: set[tuple[str, str]] = set()
+    unknown: set[tuple[str, str]] = set()
     directors = [one for one in site.plan["clusters"][cluster]["directors"] if one in site.seen]
     for host in site.owners(cluster) or directors:
         planned = site.plan["hosts"][host]
-        for key, places in down_servers(planned, site.seen[host]).items():
-            entry = planned["ipvs"][key]
-            dead |= {(entry["service"], entry["servers"][place]["host"]) for place in places}
-    return dead
+        view, down = checks_view(planned, site.seen[host]) or {}, down_servers(planned, site.seen[host])
+        for key, entry in planned["ipvs"].items():
+            for place, server in entry["servers"].items():
+                one = entry["service"], server["host"]
+                if place in down[key]:
+                    dead.add(one)
+                elif not view.get((key, place), {}).get("alive"):
+                    unknown.add(one)
+    return dead, unknown
 
 
 def _wanted(

@@ -8,6 +8,7 @@ from typing import Any
 from lvs_model.checks_view import down_servers
 from lvs_model.components.keepalived.sync import DRIFT as NO_SYNC
 from lvs_model.differences import host_differences
+from lvs_model.ipvs_counters import parse_counters
 from lvs_model.observation import Observation
 from lvs_model.overrides import overrides, unequal, with_drains
 from lvs_model.problems import Problem
@@ -16,7 +17,9 @@ from lvs_model.problems import Problem
 _HARMLESS = {"contract", "stale", "hold", NO_SYNC}
 # What takes a director out of an election (module_utils/lvs_demotion.py).
 OUT = -254
-# Connections that are too young to have been told of, or that ended a moment ago.
+# Connections that are too young to have been told of, or that ended a moment ago: those of the last seconds
+# (lvs.md: older flows are known), and never many.
+_YOUNG_S = 4
 _FEW = 5
 _SHARE = 0.01
 _SHOWN = 3
@@ -145,14 +148,35 @@ def _unknown_connections(
     A director that has just come back gets no table of old connections: it hears of one when it is new, or
     after some of its packets (ip_vs_sync.c, ip_vs_sync_conn_needed).
     """
-    if plan["clusters"][name]["sync_daemons"] is None or plan["hosts"][to].get("table_on") == "owner":
+    if seen[owner].raw.get("status") is None:
+        return  # not asked yet: a deployment's first look; the switchover's own asks
+    there, a_second = connections(seen[owner]), _new_a_second(seen[owner])
+    if there is None:
+        yield Problem(
+            f"host {owner}",
+            "it does not tell how many connections it has (ipvsadm -ln)",
+            "mend that, or accept that they break: -e force=true",
+        )
         return
-    here, there = connections(seen[to]), connections(seen[owner])
+    if plan["clusters"][name]["sync_daemons"] is None:
+        for key, servers in there.items():
+            if count := sum(servers.values()):
+                yield Problem(
+                    f"cluster {name}",
+                    f"it has no connection_sync, and the owner {owner} has {count} established connections "
+                    f"of {key}: they would break",
+                    "have connection_sync in the cluster document, or accept the loss: -e force=true",
+                )
+        return
+    if plan["hosts"][to].get("table_on") == "owner":
+        return
+    here = connections(seen[to]) or {}
     for key, servers in there.items():
         count = sum(servers.values())
         # One real server's surplus, of connections whose end was not told, makes up for no other's.
         known = sum(min(here.get(key, {}).get(server, 0), number) for server, number in servers.items())
-        if count - known > max(_FEW, count * _SHARE):
+        young = min(_FEW, _YOUNG_S * a_second.get(key, 0))
+        if count - known > max(young, count * _SHARE):
             yield Problem(
                 f"host {to}",
                 f"of {key} it knows {known} established connections, and the owner {owner} has {count}: the "
@@ -161,20 +185,30 @@ def _unknown_connections(
             )
 
 
-def connections(seen: Observation) -> dict[str, dict[str, int]]:
-    """By service key and real server the established connections; empty where they were not read.
+def connections(seen: Observation) -> dict[str, dict[str, int]] | None:
+    """By service key and real server the established connections; None where the kernel's were not read.
 
-    Read from `ipvsadm -ln`, whose lines of real servers end with weight, active and inactive connections
-    (ipvsadm.c, print_largenum); never from the table of connections itself.
+    Of a listing of IPVS's entries, never of the table of connections itself.
     """
-    text = ((seen.raw.get("status") or {}).get("counters") or {}).get("connections") or ""
+    listings = _listings(seen)
+    if listings.get("connections") is None:
+        return None
     found: dict[str, dict[str, int]] = {}
-    key = None
-    for line in text.splitlines():
-        words = line.split()
-        if words[:1] == ["->"] and key is not None:
-            found[key][words[1]] = int(words[-2]) if words[-2].isdigit() else 0
-        elif words[:1] and words[0] in {"TCP", "UDP", "SCTP", "FWM"}:
-            key = " ".join(words[: 3 if words[2:3] == ["IPv6"] else 2])
-            found[key] = {}
+    for (key, server), traffic in parse_counters(listings).items():
+        own = found.setdefault(key, {})
+        if server is not None:
+            own[server] = traffic.active or 0
     return found
+
+
+def _new_a_second(seen: Observation) -> dict[str, int]:
+    """By service key how many connections began in each of the last seconds, as the kernel estimates it."""
+    return {
+        key: traffic.rates.connections
+        for (key, server), traffic in parse_counters(_listings(seen)).items()
+        if server is None and traffic.rates is not None
+    }
+
+
+def _listings(seen: Observation) -> dict[str, str | None]:
+    return (seen.raw.get("status") or {}).get("counters") or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -314,6 +315,26 @@ def test_too_few_healthy_real_servers_are_refused(
         assert refused(drain, site) == [told]
         forced = drain(site, force="true")
         assert forced["changes"] and forced["summary"][0].startswith("forced although ")
+
+
+def silent(site: Site) -> None:
+    """Its keepalived does not tell what its checks have found."""
+    site.seen["lb1"]["keepalived"]["data"] = None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda site: checks(site, dict.fromkeys(map(SERVERS.format, (2, 3)), (False, False)), key=KEY), silent],
+    ids=["no result yet", "no view"],
+)
+def test_whom_no_check_has_found_alive_is_not_counted_on(change: Callable[[Site], None]) -> None:
+    """Just added, or keepalived has just started: they are not in the table."""
+    site = Site()
+    change(site)
+
+    last = "web1 is its last healthy real server (no check has found web2, web3 alive yet)"
+    assert refused(drain, site) == [f"edge/www: {last}: {FORCE}"]
+    assert drain(site, force="true")["changes"]
 
 
 def test_what_is_drained_already_is_not_healthy() -> None:

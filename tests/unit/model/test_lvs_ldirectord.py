@@ -14,8 +14,8 @@ pytestmark = pytest.mark.skipif(unusable() is not None, reason=str(unusable()))
 
 RUN = f"{LDIRECTORD} ldirectord.cf"
 # As far as its ending goes (ld_init, ld_main, ld_stop, run_child): a signal is heard between two checks, long
-# ones where there is a file `busy`; checkers have names of their own and fill the table. Without PERLIO it runs
-# itself a second time.
+# ones where there is a file `busy`; checkers have names of their own and fill the table. Without PERLIO it
+# runs itself a second time.
 PROGRAM = r"""#!/usr/bin/perl
 use POSIX;
 my ($file, $verb) = @ARGV;

@@ -311,8 +311,8 @@ def one_dead(found: Site) -> None:
     found.seen["lb2"]["ipvs"]["table"] = "\n".join(line for line in lines if "192.0.2.21" not in line)
 
 
-def counted(count: int, other: int = 3) -> dict[str, Any]:
-    listing = f"""IP Virtual Server version 1.2.1 (size=4096)
+def counted(count: int, other: int = 3, *, a_second: int = 0) -> dict[str, Any]:
+    connections = f"""IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
   -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
 TCP  192.0.2.10:80 wrr
@@ -320,7 +320,13 @@ TCP  192.0.2.10:80 wrr
   -> 192.0.2.22:80                Route   2      {other}          0
 FWM  7 IPv6 wlc persistent 300
 """
-    return {"counters": {"connections": listing}}
+    rates = f"""IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS
+  -> RemoteAddress:Port
+TCP  192.0.2.10:80                       {a_second}        9        0      512        0
+FWM  7 IPv6                              0        0        0        0        0
+"""
+    return {"counters": {"connections": connections, "totals": None, "rates": rates}}
 
 
 def few_known(found: Site) -> None:
@@ -397,30 +403,63 @@ def test_what_the_operator_may_accept(change: Any) -> None:  # noqa: ANN401
 
 
 @pytest.mark.parametrize(
-    ("owner", "target", "refuses"),
+    ("owner", "target", "a_second", "refuses"),
     [
         # A tenth is not few.
-        ((1000, 0), (895, 0), True),
-        ((1000, 0), (989, 0), True),
-        ((1000, 0), (990, 0), False),
-        # Too young to have been told of.
-        ((6, 0), (1, 0), False),
-        ((7, 0), (1, 0), True),
+        ((1000, 0), (895, 0), 9, True),
+        ((1000, 0), (989, 0), 9, True),
+        ((1000, 0), (990, 0), 0, False),
+        # Too young to have been told of: no more than have begun in the last seconds.
+        ((6, 0), (1, 0), 9, False),
+        ((6, 0), (1, 0), 1, True),
+        ((7, 0), (1, 0), 9, True),
+        # Of a pool that stays open none is young.
+        ((5, 0), (0, 0), 0, True),
         # What one knows too many of makes up for nothing.
-        ((100, 100), (80, 300), True),
-        ((100, 100), (100, 300), False),
+        ((100, 100), (80, 300), 9, True),
+        ((100, 100), (100, 300), 0, False),
     ],
 )
 def test_how_many_connections_may_be_unknown(
-    owner: tuple[int, int], target: tuple[int, int], *, refuses: bool
+    owner: tuple[int, int], target: tuple[int, int], a_second: int, *, refuses: bool
 ) -> None:
     found = site()
-    found.seen["lb1"]["status"], found.seen["lb2"]["status"] = counted(*owner), counted(*target)
+    found.seen["lb1"]["status"] = counted(*owner, a_second=a_second)
+    found.seen["lb2"]["status"] = counted(*target)
 
     if refuses:
         assert "the others would break" in refused(found, "lb2")[0]
     else:
         assert decided(found, "lb2")["changes"]
+
+
+def unsynced(case: Case) -> None:
+    del case.document["connection_sync"]
+
+
+@pytest.mark.parametrize("engine", [[], [heartbeat()]], ids=["keepalived", "heartbeat"])
+def test_without_connection_sync_no_connection_may_be_lost_unless_that_is_accepted(
+    engine: list[Change],
+) -> None:
+    found = site(*engine, unsynced)
+    found.seen["lb1"]["status"], found.seen["lb2"]["status"] = counted(0, 0), counted(0, 0)
+    assert decided(found, "lb2")["changes"], "nobody has one"
+
+    found.seen["lb1"]["status"] = counted(1, 0, a_second=9)
+    (said,) = refused(found, "lb2")
+    assert (
+        "has no connection_sync, and the owner lb1 has 1 established connections of TCP 192.0.2.10:80" in said
+    )
+    assert decided(found, "lb2", force=True)["changes"]
+
+
+def test_an_owner_that_does_not_tell_its_connections_keeps_them() -> None:
+    found = site()
+    found.seen["lb1"]["status"] = {"counters": dict.fromkeys(("connections", "totals", "rates"))}
+
+    (said,) = refused(found, "lb2")
+    assert said.startswith("host lb1: it does not tell how many connections it has")
+    assert decided(found, "lb2", force=True)["changes"]
 
 
 def test_a_standby_that_is_off_may_be_accepted() -> None:
