@@ -59,6 +59,20 @@ def parse_counters(listings: dict[str, str | None]) -> dict[Place, Traffic]:
     return found
 
 
+def parse_thresholds(text: str) -> dict[tuple[str, str], tuple[int, int]]:
+    """Real servers' upper and lower thresholds, of `ipvsadm -ln --thresholds`, by service and address:port.
+
+    Raises ValueError with the line that is not what ipvsadm prints.
+    """
+    found = {}
+    for place, words in _places(text):
+        key, address = place
+        if address is not None:
+            upper, lower, _, _ = _numbers(place, words, 4)
+            found[key, address] = upper, lower
+    return found
+
+
 def _counts(place: Place, texts: dict[Place, list[str]]) -> Counts | None:
     return Counts(*_numbers(place, texts[place], 5)) if place in texts else None
 

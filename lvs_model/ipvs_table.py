@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -41,11 +41,15 @@ _SIX = " IPv6"
 
 @dataclass(frozen=True)
 class Server:
-    """A real server's entry: IPVS weight and forwarding method (dr, tun, nat), further options."""
+    """A real server's entry: IPVS weight and forwarding method (dr, tun, nat), further options.
+
+    ``limits``: whether ``extra`` tells its connection thresholds, also where there are none.
+    """
 
     weight: int
     method: str
     extra: tuple[str, ...] = ()
+    limits: bool = field(default=False, compare=False)
 
 
 @dataclass
@@ -81,6 +85,15 @@ def parse_table(text: str) -> Table:
                 f"ipvsadm -Sn, line {number}: {line!r} is not understood ({error})",
                 "give what `ipvsadm -Sn` prints (with -n)",
             ) from error
+    return table
+
+
+def with_thresholds(table: Table, limits: Mapping[tuple[str, str], tuple[int, int]]) -> Table:
+    """The table with the upper and lower thresholds of real servers, by service key and address:port."""
+    for (key, address), (upper, lower) in limits.items():
+        if key in table and (server := table[key].servers.get(address)):
+            extra = _canonical([*server.extra, "-x", str(upper), "-y", str(lower)], _SERVER_OPTIONS)
+            table[key].servers[address] = replace(server, extra=extra, limits=True)
     return table
 
 
@@ -230,7 +243,7 @@ class Difference:
 def diff(planned: Table, found: Table) -> list[Difference]:
     """What must change for the found table to equal the planned one, in an order that ipvsadm can follow.
 
-    Connection thresholds of a real server are compared only where the found one says some: `ipvsadm -Sn`
+    Connection thresholds of a real server are compared only where the found one tells them: `ipvsadm -Sn`
     prints none (ipvsadm.c, print_service_entry).
     """
     differences: list[Difference] = []
@@ -270,7 +283,7 @@ def _servers(key: str, planned: VirtualService, found: VirtualService) -> list[D
             )
             continue
         has = _server_options(address, existing)
-        says_thresholds = any(word in has for word in _THRESHOLDS)
+        says_thresholds = existing.limits or any(word in has for word in _THRESHOLDS)
         if has != (wanted if says_thresholds else _server_options(address, server, thresholds=False)):
             text = f"{key}: real server has {' '.join(has)}, not {' '.join(wanted)}"
             differences.append(

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from lvs_model.elections import Declared, declared
-from lvs_model.ipvs_table import Table, parse_table
+from lvs_model.ipvs_counters import parse_thresholds
+from lvs_model.ipvs_table import Table, parse_table, with_thresholds
 from lvs_model.keepalived_view import Held, parse_checker_dump, parse_held
 from lvs_model.overrides import DEMOTED, Overrides, overrides
 from lvs_model.pacemaker_view import PacemakerView, pacemaker_view
@@ -154,7 +155,8 @@ class Observation:
     def table(self) -> Table:
         """The kernel's IPVS table; empty without IPVS. Raises ValueError if it cannot be read."""
         try:
-            return parse_table(self.raw["ipvs"].get("table") or "")
+            table = parse_table(self.raw["ipvs"].get("table") or "")
+            return with_thresholds(table, parse_thresholds(self.raw["ipvs"].get("thresholds") or ""))
         except ValueError as error:
             raise ValueError(f"host {self.host}: {error}") from error
 

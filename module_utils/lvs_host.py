@@ -353,6 +353,8 @@ def ipvs(host: Host) -> dict[str, str | None]:
     return {
         "proc": proc.splitlines()[0] if proc else None,
         "table": host.output(["ipvsadm", "-Sn"]) if proc else None,
+        # What -S leaves out (ipvsadm.c, print_service_entry).
+        "thresholds": host.output(["ipvsadm", "-ln", "--thresholds"]) if proc else None,
         "daemons": host.output(["ipvsadm", "-ln", "--daemon"]) if proc else None,
         "conn_tab_bits": host.word("/sys/module/ip_vs/parameters/conn_tab_bits"),
     }

@@ -16,6 +16,7 @@ from lvs_model.ipvs_table import (
     diff,
     parse_table,
     read_table,
+    with_thresholds,
 )
 from lvs_model.refused import RefusedError
 
@@ -325,6 +326,18 @@ def test_thresholds_are_compared_where_they_are_told(
     assert [entry.kind for entry in diff(with_server(*planned), with_server(*found))] == (
         ["different"] if differ else []
     )
+
+
+@pytest.mark.parametrize(("upper", "lower", "differ"), [(100, 50, False), (100, 0, True), (0, 0, True)])
+def test_none_is_told_too(upper: int, lower: int, *, differ: bool) -> None:
+    """A reload of keepalived does not push a change of thresholds alone."""
+    limits = {
+        ("TCP 192.0.2.10:80", "192.0.2.21:80"): (upper, lower),
+        ("TCP 192.0.2.10:80", "of others"): (1, 1),
+    }
+
+    found = diff(with_server("-x", "100", "-y", "50"), with_thresholds(with_server(), limits))
+    assert [entry.kind for entry in found] == (["different"] if differ else [])
 
 
 def test_a_server_that_is_mended_gets_its_thresholds_again() -> None:

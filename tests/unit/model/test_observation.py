@@ -188,6 +188,34 @@ def test_the_states_of_the_vrrp_instances(
     assert (seen.vrrp_states, seen.vrrp_silent) == (states, silent)
 
 
+def test_thresholds_are_told_beside_the_table() -> None:
+    """As ipvsadm 1.31 prints them."""
+    saved = """-A -t 192.0.2.10:80 -s wrr
+-a -t 192.0.2.10:80 -r 192.0.2.21:80 -g -w 1
+-a -t 192.0.2.10:80 -r 192.0.2.22:80 -g -w 1
+-A -f 7 -6 -s rr
+-a -f 7 -6 -r [2001:db8::5]:0 -i -w 2 --tun-type ipip
+"""
+    listed = """IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn
+  -> RemoteAddress:Port
+TCP  192.0.2.10:80 wrr
+  -> 192.0.2.21:80                100        5          0          0
+  -> 192.0.2.22:80                0          0          7          0
+FWM  7 IPv6 rr
+  -> [2001:db8::5]:0              9          0          0          0
+"""
+    table = observation(ipvs={"table": saved, "thresholds": listed}).table
+
+    found = {server: one for service in table.values() for server, one in service.servers.items()}
+    assert {server: one.extra for server, one in found.items()} == {
+        "192.0.2.21:80": ("-x", "100", "-y", "5"),
+        "192.0.2.22:80": (),
+        "[2001:db8::5]:0": ("-x", "9"),
+    }
+    assert all(one.limits for one in found.values())
+
+
 @pytest.mark.parametrize(
     ("text", "daemons"),
     [

@@ -183,10 +183,12 @@ def test_ipvs(node: Node) -> None:
     node.file("proc/net/ip_vs", IP_VS)
     node.file("sys/module/ip_vs/parameters/conn_tab_bits", "12\n")
     node.command("ipvsadm -Sn", 0, "-A -t 192.0.2.10:80 -s wrr\n")
+    node.command("ipvsadm -ln --thresholds", 0, "TCP  192.0.2.10:80 wrr\n")
     node.command("ipvsadm -ln --daemon", 0, "master sync daemon (mcast=eth1, syncid=51)\n")
     assert lvs_host.ipvs(node.host) == {
         "proc": "IP Virtual Server version 1.2.1 (size=4096)",
         "table": "-A -t 192.0.2.10:80 -s wrr\n",
+        "thresholds": "TCP  192.0.2.10:80 wrr\n",
         "daemons": "master sync daemon (mcast=eth1, syncid=51)\n",
         "conn_tab_bits": "12",
     }
