@@ -170,6 +170,7 @@ def compare(
     found["locks"] = locks(plan, found, seen)
     told = [*summary_lines(classes), *order_lines(found), *turn_lines(turns)]
     notes = [*_notes(plan, seen, unreachable, unready), *long_gaps(plan, owners)]
+    notes += _go_back(plan, order, seen)
     return found | {"digest": digest(plan, found), "summary": work_lines(hosts, len(seen), notes, told)}
 
 
@@ -327,6 +328,27 @@ def _settle_s(plan: dict[str, Any], name: str, seen: dict[str, Observation]) -> 
     preferred = next(iter(cluster["directors"]))
     goes_back = cluster["failback"] and preferred in seen and not _owns(plan, seen[preferred])
     return float(cluster["settle_s"]) if elects or starts or goes_back else 0
+
+
+def _go_back(plan: dict[str, Any], order: list[str], seen: dict[str, Observation]) -> Iterator[str]:
+    """VIPs that another director is to have than the one that has them, once the directors have been told."""
+    for name in _clusters_of(plan, order):
+        cluster = plan["clusters"][name]
+        for one in cluster["instances"] if cluster["failback"] else []:
+            file = (one["demotion"] or {}).get("file")
+            fit = {
+                host: priority + (seen[host].place(file) if file else 0)
+                for host, priority in one["priorities"].items()
+                if host in seen and seen[host].runs(plan["hosts"][host]["engine_unit"])
+            }
+            owner = next((host for host in fit if any(map(seen[host].owns, one["vips"]))), None)
+            preferred = max(fit, key=fit.__getitem__, default=None)
+            if None not in (owner, preferred) and owner != preferred:
+                yield (
+                    f"{', '.join(one['vips'])} go from {owner} to {preferred}, which failback prefers, as "
+                    "soon as that is in force, and without the conditions of a switchover: one before this, "
+                    "with the document as it was, asks for them"
+                )
 
 
 def _again(plan: dict[str, Any], hosts: dict[str, Any], seen: dict[str, Observation]) -> list[str]:

@@ -188,6 +188,22 @@ def test_what_a_cluster_manager_takes_up_in_place_moves_no_vip(
     assert not [line for line in found["summary"] if line.startswith("switchover: ")]
 
 
+@pytest.mark.parametrize("engine", [lambda _: None, heartbeat(), pacemaker()], ids=["vrrp", "hb", "pcmk"])
+@pytest.mark.parametrize(("owner", "goes"), [("lb1", False), ("lb2", True)])
+def test_vips_that_go_back_by_a_new_failback_are_told(engine: Change, owner: str, *, goes: bool) -> None:
+    site = deployed(failover(failback=True), engine)
+    site.owner["edge"] = owner
+    files = {name: seen["files"] for name, seen in site.seen.items()}
+    site.look()
+    for name, known in files.items():
+        site.seen[name]["files"] = known
+
+    told_ = [line for line in work(site)["summary"] if "which failback prefers" in line]
+    assert [line.split(", which")[0] for line in told_] == (
+        ["note: 192.0.2.10 go from lb2 to lb1"] if goes else []
+    )
+
+
 def test_of_many_changes_the_first_are_shown_and_the_rest_is_counted() -> None:
     def many(case: Case, weight: int) -> None:
         for number in range(30, 60):
