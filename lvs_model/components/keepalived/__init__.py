@@ -89,6 +89,20 @@ def shared(
     return Shared(elections(cluster, inventory, router_ids), sync_id, services, text)
 
 
+# A reload is a signal, and returns before anything is read; and keepalived itself goes on while its process
+# for VRRP or the checks dies on the new configuration and is started again each time. So these ($1 of them)
+# must be there, and the same ones a while later.
+_RUNS = f"""\
+processes() {{
+    systemctl is-active --quiet {UNIT} || return 1
+    main=$(systemctl show --property=MainPID --value {UNIT})
+    set -- "$1" "$main" $(pgrep --parent "$main")
+    [ $# -gt $(($1 + 1)) ] && shift && echo "$*"
+}}
+before=$(processes "$1") && sleep 2 && [ "$(processes "$1")" = "$before" ]
+"""
+
+
 def director(
     cluster: Cluster, host: Host, inventory: Inventory, common: Shared, *, filtered: bool = False
 ) -> Part:
@@ -145,7 +159,8 @@ def director(
         _make_weight_folder(part)
     mine = [one for one in common.elections if host.name in one.instance.directors]
     watch_over_sync(part, cluster, host, inventory, mine)
-    part.health = [Health("keepalived runs", ("systemctl", "is-active", "--quiet", UNIT), 10, 0.5)]
+    processes = bool(mine) + bool(common.services)
+    part.health = [Health("keepalived runs", ("sh", "-c", _RUNS, "sh", str(processes)), 5, 0.5)]
     return part
 
 

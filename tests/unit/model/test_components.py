@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,12 +210,50 @@ def test_a_configuration_is_validated_before_it_is_live() -> None:
     assert check["argv"][:3] == ["unshare", "--pid", "--fork"]
 
 
-def test_keepalived_must_still_run_after_a_change() -> None:
+@pytest.mark.parametrize(
+    ("active", "first", "then", "good"),
+    [
+        (True, "11 12", "11 12", True),
+        # One of its processes dies of the configuration: it is another one, or none.
+        (True, "11 12", "11 13", False),
+        (True, "11 12", "11", False),
+        (True, "11", "11", False),
+        (True, "11 12", None, False),
+        (False, "11 12", "11 12", False),
+    ],
+)
+def test_keepalived_must_run_on_with_its_processes_after_a_change(
+    tmp_path: Path, active: bool, first: str, then: str | None, good: bool
+) -> None:
     (health,) = planned("lb1")["health"]
+    stubs = {
+        "systemctl": f'[ "$1" = is-active ] || {{ cat {tmp_path}/main; exit; }}; exit {0 if active else 3}',
+        "pgrep": f'[ "$*" = "--parent $(cat {tmp_path}/main)" ] && tr " " "\\n" < {tmp_path}/now',
+        "sleep": f'[ "$1" = 2 ] && cp {tmp_path}/then {tmp_path}/now'
+        + ("" if then else f"; echo 9 > {tmp_path}/main"),
+    }
+    for name, body in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "main").write_text("10\n")
+    (tmp_path / "now").write_text(first)
+    (tmp_path / "then").write_text(then or first)
 
-    assert health["argv"] == ["systemctl", "is-active", "--quiet", "keepalived.service"]
-    # One that dies of its configuration does so within a second or two.
-    assert 2 <= health["retries"] * health["delay"] <= 10
+    done = subprocess.run(health["argv"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False)
+
+    assert (done.returncode == 0) is good
+    assert health["retries"] > 1
+
+
+def test_a_director_without_services_has_one_process_less() -> None:
+    case = Case()
+    alone = case.plan()["hosts"]["lb1"]["health"][0]["argv"]
+    case.document["services"] = []
+    case.document["connection_sync"] = None
+    case.document["failover"]["vips"] = ["192.0.2.10"]
+
+    assert alone[-1] == "2"
+    assert case.plan()["hosts"]["lb1"]["health"][0]["argv"] == [*alone[:-1], "1"]
 
 
 NETWORK = {
