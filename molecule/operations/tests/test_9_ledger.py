@@ -19,8 +19,10 @@ ENDED: Mapping[str, Mapping[str, int]] = {
     "a broken document": {},
     "a daemon that does not become healthy": {},
     "update of all packages": {},
+    "a boot of both directors": {},
     # All that are held: they do not end by themselves, and the update may cut them off.
-    "a boot of every host": {"web1": 14, "web2": 2},
+    "a boot of the real servers": {"web1": 14, "web2": 2},
+    "a deployment after the boots": {},
     # Of the held connections those of the real server that goes: nobody has drained it before.
     "removals": {"web2": 2},
     "a weight and its rollback": {},
