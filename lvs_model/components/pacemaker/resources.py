@@ -89,6 +89,9 @@ def _properties(cluster: Cluster, directors: list[Host]) -> Element:
         "stonith-enabled": "true" if devices else "false",
         # A part of three without a majority serves nothing; of two both have one (votequorum(5), two_node).
         "no-quorum-policy": "stop",
+        # On a busy director recovery would be slowed down: one action at a time, before VIPs the monitors of
+        # what has just started (pacemaker-controld(7); two seconds of a takeover, seen on an emulated CPU).
+        "load-threshold": "1000%",
     }
     if devices and len(directors) == 2:
         values["priority-fencing-delay"] = f"{_OWNER_FIRST}s"
