@@ -66,7 +66,7 @@ def watch_over_sync(
             on=(_TIMER_FILE,),
             heals=frozenset({f"active {TIMER}"}),
         ),
-        Action("Start connection sync", (TOOL,), heals=frozenset({DRIFT})),
         # The options are in it. A reload of keepalived's leaves those that the kernel has.
         Action("Have connection sync use its options", (TOOL, "renew"), on=(TOOL,)),
+        Action("Start connection sync", (TOOL,), heals=frozenset({DRIFT})),
     ]

@@ -168,7 +168,8 @@ def test_a_record_says_what_was_said(director: Director) -> None:
 def test_any_text_is_a_reason_as_the_verbs_tell_it(director: Director, reason: str) -> None:
     """The command line of a drain, and of one that leaves other reasons alone."""
     asked = Asked("web1", reason=reason, only_own=True)
-    (step,) = work("drain", director.case.plan(), Site().seen, asked, operator="ana")["steps"]
+    plan = director.case.plan()
+    (step,) = work("drain", plan, Site(plan).seen, asked, operator="ana")["steps"]
 
     assert director.told(*step["arguments"]["lb1"])["changed"] is True
     (record,) = director.records.values()
