@@ -185,8 +185,8 @@ observation:
       description:
         - The kernel's IPVS. Its commands run only if the kernel part is there.
         - C(proc) is the first line of C(/proc/net/ip_vs), C(table) the text of C(ipvsadm -Sn), C(thresholds)
-          that of C(ipvsadm -ln --thresholds), C(daemons) that of C(ipvsadm -ln --daemon), C(conn_tab_bits) the
-          module's parameter.
+          that of C(ipvsadm -ln --thresholds), C(daemons) that of C(ipvsadm -ln --daemon), C(conn_tab_bits)
+          the module's parameter.
       type: dict
     users: {type: dict, description: "Number by user, null where there is no such user.", sample: {root: 0}}
     unfinished:
